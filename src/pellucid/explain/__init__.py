@@ -1,0 +1,1 @@
+"""Looking inside: a model and an input become arrays. Nothing here draws."""

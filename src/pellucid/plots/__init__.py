@@ -1,0 +1,1 @@
+"""Drawing: arrays become figures. Nothing here sees a model or a disk."""

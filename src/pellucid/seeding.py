@@ -1,0 +1,64 @@
+"""Randomness as a pure function of (seed, epoch, index) or (seed, step).
+
+Nothing here keeps a state, so a run that was interrupted anywhere has nothing to restore: the order of
+the samples, every augmentation and every dropout mask follow from where the clock stands.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import torch
+from torch import Tensor
+
+MASK = 2**64 - 1
+GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer: 2**64 / golden ratio
+
+
+def order(seed: int, epoch: int, count: int) -> Tensor:
+    """Return the order in which ``epoch`` visits ``count`` samples: ``(count,)`` int64, a permutation."""
+    generator = torch.Generator().manual_seed(mix(seed, epoch, "order"))
+    return torch.randperm(count, generator=generator)
+
+
+def seed_step(seed: int, step: int, rank: int = 0) -> None:
+    """Seed torch's global generator for one step, so that dropout is a function of (seed, step, rank)."""
+    torch.manual_seed(mix(seed, step, f"step of rank {rank}"))
+
+
+def mix(seed: int, number: int, stream: str) -> int:
+    """Return one 63-bit integer that depends on all three arguments."""
+    state = 0
+    for word in (seed, number, zlib.crc32(stream.encode())):
+        state = (state ^ word) + 0x9E3779B97F4A7C15 & MASK
+        state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & MASK
+        state = (state ^ state >> 27) * 0x94D049BB133111EB & MASK
+        state ^= state >> 31
+    return state >> 1
+
+
+class Draws:
+    """Uniform random numbers for each sample of a batch, whoever its neighbours are.
+
+    Args:
+        seed: the run's seed.
+        epoch: how often the training set has been seen before.
+        indices: ``(N,)`` int64, the samples' places in the training set.
+    """
+
+    def __init__(self, seed: int, epoch: int, indices: Tensor):
+        self.seed, self.epoch, self.indices = seed, epoch, indices
+
+    def uniform(self, count: int, stream: str) -> Tensor:
+        """Return ``(N, count)`` float32 in [0, 1); another ``stream`` gives independent numbers."""
+        start = mix(self.seed, self.epoch, stream)
+        keys = splitmix64(self.indices ^ start)[:, None] + GOLDEN * torch.arange(count)  # (N, count)
+        return ((splitmix64(keys) >> 40) & 0xFFFFFF).float() / 2**24
+
+
+def splitmix64(words: Tensor) -> Tensor:
+    """Scramble int64 ``words`` (Steele, Lea and Flood 2014, Fast splittable pseudorandom number generators)."""
+    words = words + GOLDEN
+    words = (words ^ ((words >> 30) & 0x3FFFFFFFF)) * -4658895280553007687  # 0xBF58476D1CE4E5B9
+    words = (words ^ ((words >> 27) & 0x1FFFFFFFFF)) * -7723592293110705685  # 0x94D049BB133111EB
+    return words ^ ((words >> 31) & 0x1FFFFFFFF)
