@@ -1,0 +1,282 @@
+"""What a batch does to the weights. ``backward`` is called here and nowhere else.
+
+Only this file knows that several processes may train together: each takes its share of every batch,
+torch's DistributedDataParallel averages the gradients, and an evaluation counts each sample once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from pellucid import device, optimizers, seeding
+from pellucid.errors import NonFinite, RunError, UsageError
+from pellucid.metrics import Score
+from pellucid.processes import gather, rank, world
+from pellucid.training import Clock, Training
+
+EVALUATION_BATCH = 1000  # samples; a compromise between overhead and the cache
+
+
+class Supervision(Protocol):
+    """What supervised learning needs to know of its task."""
+
+    training: Training
+    prepare: Callable[..., tuple[Tensor, Tensor]]
+    model: Callable[[dict[str, Any]], nn.Module]
+    loss: Callable[[Tensor, Tensor, dict[str, Any]], Tensor]
+    metrics: Callable[[Tensor, Tensor, dict[str, Any]], dict[str, Score]]
+
+
+class Material(Protocol):
+    """What supervised learning needs to know of the data."""
+
+    train: Any
+    valid: Any
+    facts: dict[str, Any]
+
+
+class Supervised:
+    """Learn from inputs with targets: model, loss, optimiser, schedule, one update.
+
+    Everything random is a function of (seed, epoch, index) or (seed, step), so the state holds no random
+    generator.
+    """
+
+    def __init__(self, task: Supervision, data: Material):
+        self.task, self.training, self.facts = task, task.training, data.facts
+        self.device = device.choose(self.training.device)
+        self.train, self.valid = data.train, data.valid
+        self.count = min(self.training.limit or len(self.train), len(self.train))
+        self.clock = Clock.of(self.training, self.count)
+        seeding.seed_step(self.training.seed, -1)  # the first weights
+        self.network = task.model(self.facts).to(self.device)
+        if self.device.type == "cpu":
+            device.keep_heap()
+        self.optimizer = optimizers.build(
+            self.training.optimizer,
+            self.network,
+            learning_rate=self.training.learning_rate,
+            weight_decay=self.training.weight_decay,
+        )
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.average = _average(self.network, self.training.ema)
+        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+        self.forward = _distributed(self.network)
+        if self.training.compile:
+            self.forward = torch.compile(self.forward)
+
+    def batches(self, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield prepared batches from step ``start`` on: this process's share, on the device."""
+        for epoch, indices, (inputs, targets) in self._samples(start):
+            draws = seeding.Draws(self.training.seed, epoch, indices)
+            inputs, targets = self.task.prepare(inputs, targets, facts=self.facts, draws=draws)
+            yield inputs.to(self.device), targets.to(self.device)
+
+    def update(self, batch: tuple[Tensor, Tensor], step: int) -> Tensor:
+        """Make one update: forward, loss, backward, clip, step, average.
+
+        Raises:
+            NonFinite: the loss or a gradient is not finite; the weights are as they were.
+        """
+        seeding.seed_step(self.training.seed, step, rank())
+        self.network.train()
+        inputs, targets = batch
+        with self._autocast():
+            loss = self.task.loss(self.forward(inputs), targets, self.facts)
+        if world() > 1:  # DistributedDataParallel takes the mean over processes, whose shares may differ by one
+            loss = loss * (len(targets) * world() / self._batch_length(step))
+        loss.backward()
+        self._require_finite(loss.detach(), inputs, step)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * self._factor(step)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+        return loss.detach()
+
+    def evaluate(self) -> dict[str, Score]:
+        """Score the weights that would be kept now on the validation set."""
+        outputs, targets = outputs_of(self._kept(), self.task, self.valid, self.facts)
+        if not bool(torch.isfinite(outputs).all()):
+            raise NonFinite("validation: the network's outputs are not finite; nothing of this evaluation is kept")
+        return self.task.metrics(outputs, targets, self.facts)
+
+    def learning_rate(self, step: int) -> float:
+        """Return the learning rate of the first parameter group at ``step``."""
+        return self.rates[0] * self._factor(step)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the tensors that are used afterwards."""
+        return {name: tensor.detach().cpu() for name, tensor in self._kept().state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return weights, optimiser and average; the place of the clock belongs to whoever saves this."""
+        return {
+            "network": dict(self.network.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "average": None if self.average is None else dict(self.average.state_dict()),
+            "samples": self.count,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state.
+
+        Raises:
+            RunError: a part is missing, or the state belongs to another network or another amount of data.
+        """
+        missing = [name for name in ("network", "optimizer", "average", "samples") if name not in state]
+        if missing:
+            raise RunError(f"the saved state lacks {', '.join(missing)}; resume from an older one or start again")
+        if state["samples"] != self.count:
+            raise RunError(f"the state was saved with {state['samples']} training samples, now there are {self.count}")
+        if (state["average"] is None) != (self.average is None):
+            raise RunError("the saved state and the training differ in --ema; resume with the run's own settings")
+        try:
+            self.network.load_state_dict(state["network"])
+            self._load_optimizer(state["optimizer"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise RunError(f"the saved state does not fit this network: {error}") from None
+
+    def _load_optimizer(self, saved: dict[str, Any]) -> None:
+        mine = self.optimizer.state_dict()
+        if len(saved["param_groups"]) != len(mine["param_groups"]) or not saved["state"]:
+            raise RunError("the saved state of the optimiser is incomplete; resume from an older one or start again")
+        self.optimizer.load_state_dict(saved)
+
+    def _samples(self, start: int) -> Iterator[tuple[int, Tensor, tuple[Tensor, Tensor]]]:
+        places = self._places(start)
+        if self.training.workers == 0:
+            yield from ((epoch, indices, self.train[indices]) for epoch, indices in places)
+            return
+        window = max(2, 2 * self.training.workers) * 64
+        while True:  # a DataLoader wants a finite sampler; its length does not change what it yields
+            part = [next(places) for _ in range(window)]
+            loader = DataLoader(
+                _Whole(self.train),
+                sampler=[indices for _, indices in part],  # type: ignore[arg-type]
+                batch_size=None,
+                num_workers=self.training.workers,
+            )
+            for (epoch, indices), sample in zip(part, loader, strict=True):
+                yield epoch, indices, sample
+
+    def _places(self, start: int) -> Iterator[tuple[int, Tensor]]:
+        """Yield (epoch, this process's indices) for every step from ``start`` on."""
+        size, step = self.training.batch_size, start
+        while True:
+            epoch, position = divmod(step, self.clock.epoch_steps)
+            order = seeding.order(self.training.seed, epoch, self.count)
+            for whole in order.split(size)[position:]:
+                yield epoch, whole.tensor_split(world())[rank()]
+                step += 1
+
+    def _batch_length(self, step: int) -> int:
+        position = step % self.clock.epoch_steps
+        return min(self.training.batch_size, self.count - position * self.training.batch_size)
+
+    def _factor(self, step: int) -> float:
+        training = self.training
+        return optimizers.schedule(training.schedule, step, self.clock.steps, warmup=training.warmup)
+
+    def _autocast(self) -> Any:
+        if self.training.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def _kept(self) -> nn.Module:
+        return self.network if self.average is None else self.average.module
+
+    def _require_finite(self, loss: Tensor, inputs: Tensor, step: int) -> None:
+        """Look at the loss and at the norm of the gradient, and clip by that norm where asked to."""
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if math.isfinite(loss) and math.isfinite(norm):
+            if self.training.clip is not None:
+                nn.utils.clip_grads_with_norm_(self.parameters, self.training.clip, norm)
+            return
+        where = first_non_finite(self.network, inputs)
+        raise NonFinite(
+            f"step {step + 1}: the loss is {float(loss):g} and the gradient's norm {float(norm):g}; first seen in "
+            f"{where}. The weights before this step are kept; try a smaller --learning-rate or --clip 1"
+        )
+
+
+def outputs_of(network: nn.Module, task: Any, split: Any, facts: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """Return the network's outputs and the targets for a whole split, each sample once, in order, on the CPU.
+
+    With several processes each computes its share and all receive everything.
+    """
+    was_training, where = network.training, next(network.parameters()).device
+    network.eval()
+    outputs, targets = [], []
+    share = torch.arange(len(split)).tensor_split(world())[rank()]
+    with torch.inference_mode():
+        for indices in share.split(EVALUATION_BATCH):
+            inputs, target = task.prepare(*split[indices], facts=facts)
+            outputs.append(network(inputs.to(where)).cpu())
+            targets.append(target.cpu())
+    network.train(was_training)
+    if not outputs:
+        raise UsageError("there is nothing to evaluate: the split is empty")
+    return gather(torch.cat(outputs), len(split)), gather(torch.cat(targets), len(split))
+
+
+def first_non_finite(network: nn.Module, inputs: Tensor) -> str:
+    """Name the first place with a NaN or an infinity: the input, a weight, a layer's output or a gradient."""
+    if not bool(torch.isfinite(inputs).all()):
+        return "the input"
+    for name, parameter in network.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            return f"the weight {name}"
+    found: list[str] = []
+
+    def look(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, arguments: Any, output: Any) -> None:
+            if isinstance(output, Tensor) and not bool(torch.isfinite(output).all()):
+                found.append(name)
+
+        return hook
+
+    leaves = [(name, module) for name, module in network.named_modules() if not list(module.children())]
+    hooks = [module.register_forward_hook(look(name)) for name, module in leaves]
+    with torch.no_grad():
+        network(inputs)
+    for hook in hooks:
+        hook.remove()
+    if found:
+        return f"layer {found[0]}"
+    for name, parameter in network.named_parameters():
+        if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
+            return f"the gradient of {name}"
+    return "the loss"
+
+
+class _Whole(Dataset):
+    """A split as torch's DataLoader wants it: one "sample" is one batch of indices."""
+
+    def __init__(self, split: TensorDataset):
+        self.split = split
+
+    def __getitem__(self, indices: Tensor) -> Any:
+        return self.split[indices]
+
+
+def _distributed(network: nn.Module) -> nn.Module:
+    return nn.parallel.DistributedDataParallel(network) if world() > 1 else network
+
+
+def _average(network: nn.Module, decay: float | None) -> Any:
+    if decay is None:
+        return None
+    swa = torch.optim.swa_utils
+    return swa.AveragedModel(network, multi_avg_fn=swa.get_ema_multi_avg_fn(decay), use_buffers=True)

@@ -1,0 +1,53 @@
+"""Several processes that train together: meeting, parting, who is who, and putting results together.
+
+torchrun starts them and torch's gloo connects them; alone, a process is the first of one.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+
+import torch
+from torch import Tensor
+
+
+def join() -> None:
+    """Meet the other processes, if torchrun started this one among several."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not _together():
+        torch.distributed.init_process_group("gloo")
+
+
+def leave() -> None:
+    """Part from the other processes."""
+    if _together():
+        torch.distributed.destroy_process_group()
+
+
+def world() -> int:
+    """Return how many processes train together."""
+    return torch.distributed.get_world_size() if _together() else 1
+
+
+def rank() -> int:
+    """Return which of them this is; 0 writes the run."""
+    return torch.distributed.get_rank() if _together() else 0
+
+
+def gather(share: Tensor, total: int) -> Tensor:
+    """Put the shares of all processes together, in order: ``(n, ...)`` each -> ``(total, ...)`` everywhere.
+
+    The shares are those of ``tensor_split``: their lengths differ by one at most.
+    """
+    if world() == 1:
+        return share
+    longest = math.ceil(total / world())
+    padded = torch.cat([share, share.new_zeros(longest - len(share), *share.shape[1:])])
+    parts = [torch.empty_like(padded) for _ in range(world())]
+    torch.distributed.all_gather(parts, padded)
+    lengths = [len(part) for part in torch.arange(total).tensor_split(world())]
+    return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
+
+
+def _together() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()

@@ -1,0 +1,149 @@
+"""The contract: a task is its hyperparameters, and its methods stand in the order in which data flows.
+
+``data`` -> ``prepare`` -> ``model`` -> ``loss`` -> ``learner`` while training;
+``metrics`` -> ``answer`` -> ``picture`` -> ``explain`` afterwards.
+Flags, JSON and the web form come from the fields. ``pellucid check FILE`` says whether a task of your own
+keeps the contract.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+from torch import Tensor, nn
+
+from pellucid.engine import Learner
+from pellucid.learners import Supervised
+from pellucid.media import ImageInput
+from pellucid.metrics import Score
+from pellucid.seeding import Draws
+from pellucid.training import Training
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Split(Protocol):
+    """A part of the data; ``torch.utils.data.TensorDataset`` is one."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    def __getitem__(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the inputs and targets at ``indices``: ``(N,)`` int64, each in [0, len)."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """The material of a task.
+
+    Attributes:
+        train: what the weights are fitted to.
+        valid: what choices are made on; cut from the official training set.
+        test: opens the official test set. Nothing but ``evaluate`` calls it.
+        facts: what the data taught us and the model or a picture needs later, as JSON: ``classes``,
+            ``counts``, ``licence``, ``source`` and whatever ``prepare`` and ``model`` read.
+    """
+
+    train: Split
+    valid: Split
+    test: Callable[[], Split]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network says of one input, in words and numbers.
+
+    Attributes:
+        text: the answer in one word or line.
+        probabilities: one number in [0, 1] for each class, in the order of the classes.
+        logits: the class scores before softmax.
+    """
+
+    text: str
+    probabilities: dict[str, float]
+    logits: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as a JSON object."""
+        return asdict(self)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{name}</td><td><meter min=0 max=1 value={p:.4f}></meter></td><td>{p:.2%}</td></tr>"
+            for name, p in self.probabilities.items()
+        )
+        return f"<table><caption>{self.text}</caption>{rows}</table>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(ABC):
+    """A thing to learn. Subclass it as a frozen dataclass; its fields are its hyperparameters.
+
+    Class attributes:
+        name: how the command line calls it.
+        goal: the validation score that picks the best weights; larger is better unless it starts with "-".
+        takes: how a file becomes one raw input.
+        gives: what an answer is: "classes".
+    """
+
+    name: ClassVar[str]
+    goal: ClassVar[str] = "accuracy"
+    takes: ClassVar[ImageInput]
+    gives: ClassVar[str] = "classes"
+
+    training: Training = field(default_factory=Training)
+
+    @abstractmethod
+    def data(self) -> Data:
+        """Read the material; the test set stays closed."""
+
+    @abstractmethod
+    def prepare(
+        self, inputs: Tensor, targets: Tensor | None = None, *, facts: dict[str, Any], draws: Draws | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Turn raw inputs into what the model takes; the same for training and for use.
+
+        Args:
+            inputs: ``(N, ...)`` raw samples as the data hold them.
+            targets: ``(N, ...)``, or None where there is nothing to compare with.
+            facts: of the data.
+            draws: random numbers for augmentation; None outside training, and then nothing is random.
+        """
+
+    @abstractmethod
+    def model(self, facts: dict[str, Any]) -> nn.Module:
+        """Build the network, untrained."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
+        """Return what training makes small: a scalar, the mean over the batch."""
+
+    def learner(self, data: Data) -> Learner:
+        """Return how one batch changes the weights; supervised learning unless a task says otherwise."""
+        return Supervised(self, data)
+
+    @abstractmethod
+    def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, Score]:
+        """Score outputs against targets, each score with its interval and its n."""
+
+    @abstractmethod
+    def answer(self, output: Tensor, facts: dict[str, Any]) -> Answer:
+        """Put one output, ``(K,)``, into words, from ``facts`` alone."""
+
+    @abstractmethod
+    def picture(self, sample: np.ndarray, answer: Answer) -> Figure:
+        """Draw one raw sample beside its answer."""
+
+    def explain(
+        self, network: nn.Module, inputs: Tensor, target: int, facts: dict[str, Any]
+    ) -> dict[str, np.ndarray]:
+        """Return where the network looked: method -> ``(H, W)``, for one prepared input ``(1, C, H, W)``."""
+        from pellucid.explain.gradients import saliency  # only those who ask why load it
+
+        return {"saliency": saliency(network, inputs, target)}

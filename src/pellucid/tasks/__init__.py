@@ -1,0 +1,33 @@
+"""The tasks by name. This file imports none of them; ``find`` imports the one that is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from pellucid.errors import UsageError, near
+
+if TYPE_CHECKING:
+    from pellucid.task import Task
+
+TASKS = {
+    "digits": "pellucid.tasks.digits:Digits",
+}
+RELEASED = {
+    "digits": "cnn",
+}
+SUMMARIES = {
+    "digits": "read handwritten digits with an MLP or a CNN (MNIST); the main job",
+}
+
+
+def find(name: str) -> type[Task]:
+    """Return the class of a task.
+
+    Raises:
+        UsageError: there is no such task; the near match is named.
+    """
+    if name not in TASKS:
+        raise UsageError(f'no task "{name}"; the tasks are {", ".join(TASKS)}.{near(name, TASKS)}')
+    module, kind = TASKS[name].split(":")
+    return getattr(import_module(module), kind)

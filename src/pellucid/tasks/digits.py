@@ -1,0 +1,228 @@
+"""Digits: read handwriting. From 28 x 28 pixels to ten class scores, with an MLP or a CNN (MNIST).
+
+``Digits()`` is the default MLP, ``cnn()`` the small strong CNN, ``paper()`` the classic Keras recipe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import TensorDataset
+
+from pellucid import metrics
+from pellucid.datasets import augment, fashion, mnist
+from pellucid.errors import UsageError
+from pellucid.media import ImageInput
+from pellucid.models.cnn import CNN
+from pellucid.models.lenet import LeNet
+from pellucid.models.mlp import MLP
+from pellucid.models.mnist_example import MnistExample
+from pellucid.seeding import Draws
+from pellucid.task import Answer, Data, Task
+from pellucid.training import Training
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SPLIT_SEED = 20161122  # which training images validate is a fact of the task, not of a run
+LARGEST_LAYER, MOST_LAYERS = 8192, 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digits(Task):
+    """Read handwritten digits.
+
+    Raises:
+        UsageError: a field is outside its range.
+    """
+
+    name: ClassVar[str] = "digits"
+    takes: ClassVar[ImageInput] = ImageInput(into=mnist.from_picture)
+
+    dataset: Literal["mnist", "fashion", "tiny"] = "mnist"
+    """images to learn from: digits, pieces of clothing, or a few made-up digits for a quick try"""
+    validation: int | None = None
+    """images cut from the training set for choices; None takes one in twelve (5,000 of 60,000)"""
+    network: Literal["mlp", "cnn", "lenet", "example"] = "mlp"
+    """mlp: fully connected; cnn: ours; lenet: LeNet-5 (1998); example: PyTorch's basic MNIST example"""
+    hidden: tuple[int, ...] = (512, 512)
+    """units in each hidden layer of the mlp"""
+    activation: Literal["relu", "tanh", "sigmoid", "gelu", "leaky-relu"] = "relu"
+    """what bends the mlp's hidden layers"""
+    dropout: float = 0.0
+    """part of the hidden units that is silent in a training step"""
+    normalize: Literal["unit", "half", "standard"] = "standard"
+    """unit: pixels / 255; half: mean 0.5, deviation 0.5; standard: as measured on the training pixels"""
+    shift: int = 1
+    """largest shift of a training image in pixels, each way; 0 leaves the images alone"""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: a rare class weighs more in the loss, by n / (K n_k)"""
+    label_smoothing: float = 0.0
+    """part of the target that is spread over all classes"""
+    training: Training = field(default_factory=lambda: Training(epochs=10, batch_size=256, ema=0.99))
+
+    def __post_init__(self) -> None:
+        if not self.hidden or len(self.hidden) > MOST_LAYERS:
+            raise UsageError(f"--hidden has {len(self.hidden)} layers; give 1 to {MOST_LAYERS}, e.g. --hidden 512 512")
+        if not all(1 <= units <= LARGEST_LAYER for units in self.hidden):
+            raise UsageError(f"--hidden is {self.hidden}; each layer has 1 to {LARGEST_LAYER} units")
+        if not 0 <= self.dropout < 1 or not 0 <= self.label_smoothing < 1:
+            raise UsageError("--dropout and --label-smoothing are parts of a whole: at least 0 and below 1")
+        if not 0 <= self.shift <= 8:
+            raise UsageError(f"--shift is {self.shift}; an image of 28 pixels can move by 0 to 8")
+        if self.validation is not None and self.validation < 1:
+            raise UsageError(f"--validation is {self.validation}; at least one image must validate")
+
+    def data(self) -> Data:
+        """Read the training images and cut the validation images from them."""
+        images, labels = _SOURCES[self.dataset].train()
+        count = self.validation or max(1, len(images) // 12)
+        if count >= len(images):
+            raise UsageError(f"--validation is {count}, but there are only {len(images)} training images")
+        shuffled = torch.randperm(len(images), generator=torch.Generator().manual_seed(SPLIT_SEED))
+        valid, train = shuffled[:count].sort().values, shuffled[count:].sort().values
+        whole = TensorDataset(torch.from_numpy(images), torch.from_numpy(labels).long())
+        facts = _facts(self.dataset, whole.tensors[0][train], whole.tensors[1][train], count)
+        return Data(TensorDataset(*whole[train]), TensorDataset(*whole[valid]), self._test, facts)
+
+    def prepare(
+        self, inputs: Tensor, targets: Tensor | None = None, *, facts: dict[str, Any], draws: Draws | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Shift while training, then normalise: ``(N, 28, 28)`` uint8 -> ``(N, 1, 28, 28)`` float32."""
+        if inputs.ndim != 3 or list(inputs.shape[1:]) != facts["shape"] or inputs.dtype != torch.uint8:
+            raise UsageError(
+                f"digits: the images are {tuple(inputs.shape)} {inputs.dtype}; expected (N, 28, 28) torch.uint8"
+            )
+        if draws is not None and self.shift:
+            inputs = augment.shift(inputs, draws.uniform(2, "shift"), self.shift)
+        mean, deviation = self.centre_and_scale(facts)
+        return inputs.float().mul_(1 / (255 * deviation)).sub_(mean / deviation).unsqueeze(1), targets
+
+    def centre_and_scale(self, facts: dict[str, Any]) -> tuple[float, float]:
+        """Return the mean and the deviation that normalisation takes away, for pixels in [0, 1]."""
+        return {"unit": (0.0, 1.0), "half": (0.5, 0.5), "standard": (facts["mean"], facts["std"])}[self.normalize]
+
+    def model(self, facts: dict[str, Any]) -> nn.Module:
+        """Build the network: ``(N, 1, 28, 28)`` -> ``(N, K)`` class scores."""
+        classes = len(facts["classes"])
+        if self.network == "cnn":
+            return CNN(classes=classes, dropout=self.dropout)
+        if self.network == "lenet":
+            return LeNet(classes=classes)
+        if self.network == "example":
+            return MnistExample(classes=classes)
+        return MLP(hidden=self.hidden, classes=classes, dropout=self.dropout, activation=self.activation)
+
+    def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
+        """Return the cross-entropy of the class scores ``(N, K)`` and the classes ``(N,)``."""
+        weight = outputs.new_tensor(facts["class_weights"]) if self.class_weights == "balanced" else None
+        return functional.cross_entropy(outputs, targets, weight, label_smoothing=self.label_smoothing)
+
+    def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, metrics.Score]:
+        """Return accuracy and mean cross-entropy."""
+        logits, classes = outputs.numpy(), targets.numpy()
+        return {"accuracy": metrics.accuracy(logits, classes), "loss": metrics.cross_entropy(logits, classes)}
+
+    def answer(self, output: Tensor, facts: dict[str, Any]) -> Answer:
+        """Name the class with the largest score."""
+        names, probabilities = facts["classes"], output.double().softmax(0)
+        return Answer(
+            text=names[int(output.argmax())],
+            probabilities=dict(zip(names, probabilities.tolist(), strict=True)),
+            logits=dict(zip(names, output.tolist(), strict=True)),
+        )
+
+    def picture(self, sample: np.ndarray, answer: Answer) -> Figure:
+        """Draw the image as the network got it, its class scores and its probabilities."""
+        from pellucid.plots import curves  # matplotlib is slow to import and only pictures need it
+
+        names = list(answer.logits)
+        return curves.bars(names, list(answer.logits.values()), list(answer.probabilities.values()), image=sample)
+
+    def explain(
+        self, network: nn.Module, inputs: Tensor, target: int, facts: dict[str, Any]
+    ) -> dict[str, np.ndarray]:
+        """Return where the network looked, by four methods: name -> ``(28, 28)``."""
+        from pellucid.explain import gradcam, gradients, occlusion  # captum is slow to import
+
+        maps = {
+            "saliency": gradients.saliency(network, inputs, target),
+            "integrated gradients": gradients.integrated_gradients(network, inputs, target)[0],
+            "occlusion": occlusion.occlusion(network, inputs, target),
+        }
+        if any(isinstance(module, nn.Conv2d) for module in network.modules()):
+            maps["Grad-CAM"] = gradcam.gradcam(network, inputs, target)
+        return maps
+
+    def _test(self) -> TensorDataset:
+        images, labels = _SOURCES[self.dataset].test()
+        return TensorDataset(torch.from_numpy(images), torch.from_numpy(labels).long())
+
+
+def cnn() -> Digits:
+    """Our small strong CNN."""
+    return Digits(network="cnn", training=Training(epochs=8))
+
+
+def lenet() -> Digits:
+    """LeNet-5 (LeCun et al. 1998) with today's optimiser."""
+    return Digits(network="lenet", training=Training(epochs=10))
+
+
+def paper() -> Digits:
+    """Keras's classic mnist_mlp: 784-512-512-10, dropout 0.2, RMSprop 1e-3, batch 128, 20 epochs; claims 98.40 %."""
+    return Digits(
+        dropout=0.2,
+        normalize="unit",
+        shift=0,
+        training=Training(
+            epochs=20, optimizer="rmsprop", learning_rate=1e-3, schedule="constant", keep="last"
+        ),
+    )
+
+
+def tiny() -> Digits:
+    """A few made-up digits and a small network: seconds, for tests and first tries."""
+    return Digits(dataset="tiny", hidden=(32,), training=Training(epochs=4, batch_size=32, ema=0.9))
+
+
+class _Tiny:
+    """The made-up twin of the data, in the same format."""
+
+    CLASSES, LICENCE, SOURCE = mnist.CLASSES, "made here, Apache-2.0", "drawn by mnist.tiny"
+
+    @staticmethod
+    def train() -> tuple[np.ndarray, np.ndarray]:
+        return mnist.tiny(600, seed=1)
+
+    @staticmethod
+    def test() -> tuple[np.ndarray, np.ndarray]:
+        return mnist.tiny(200, seed=2)
+
+
+_SOURCES: dict[str, Any] = {"mnist": mnist, "fashion": fashion, "tiny": _Tiny}
+
+
+def _facts(dataset: str, images: Tensor, labels: Tensor, validation: int) -> dict[str, Any]:
+    source = _SOURCES[dataset]
+    counts = torch.bincount(labels, minlength=len(source.CLASSES))
+    values = torch.bincount(images.flatten().long(), minlength=256).double()
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    mean = float((values * levels).sum() / values.sum())
+    deviation = float(((values * (levels - mean) ** 2).sum() / values.sum()).sqrt())
+    return {
+        "classes": list(source.CLASSES),
+        "shape": list(images.shape[1:]),
+        "mean": round(mean, 6),
+        "std": round(deviation, 6),
+        "counts": {"train": len(images), "valid": validation, "train per class": counts.tolist()},
+        "class_weights": (len(labels) / (len(counts) * counts.clamp(min=1))).tolist(),
+        "dataset": dataset,
+        "licence": source.LICENCE,
+        "source": source.SOURCE,
+    }

@@ -1,0 +1,94 @@
+"""How a network is trained, in numbers: the settings that every task shares, and the clock they set."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from pellucid.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained. Every task has one of these, and its fields are flags.
+
+    Raises:
+        UsageError: a value is outside its range.
+    """
+
+    epochs: float = 10.0
+    """passes through the training set"""
+    steps: int | None = None
+    """updates of the weights; set instead of epochs"""
+    batch_size: int = 128
+    """samples in one update, over all processes"""
+    optimizer: Literal[
+        "sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "muon"
+    ] = "adamw"
+    """rule that turns gradients into steps"""
+    learning_rate: float | None = None
+    """peak learning rate; None takes the optimiser's own default"""
+    weight_decay: float | None = None
+    """pull of the weights towards zero; None takes the optimiser's own default"""
+    schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
+    """how the learning rate changes with the step"""
+    warmup: float = 0.0
+    """part of the steps, 0 to 1, over which the learning rate rises from 0 (one-cycle brings its own)"""
+    clip: float | None = None
+    """largest norm of the whole gradient; None does not clip"""
+    ema: float | None = None
+    """decay of the moving average of the weights, such as 0.999; None keeps no average"""
+    evaluate_every: int | None = None
+    """steps between validations and saves; None once an epoch"""
+    patience: int | None = None
+    """stop early after so many evaluations without a better one; None never"""
+    keep: Literal["best", "last"] = "best"
+    """which weights the run keeps, by validation score"""
+    seed: int = 0
+    """of the first weights, the order of samples, augmentation and dropout"""
+    limit: int | None = None
+    """train on this many samples only"""
+    workers: int = 0
+    """processes that load data which do not fit in memory"""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, mps; auto takes the fastest there is"""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """arithmetic of the forward pass; bf16 helps on GPUs and is slower on most CPUs"""
+    compile: bool = False
+    """torch.compile; costs a minute, pays on long trainings"""
+
+    def __post_init__(self) -> None:
+        positive = "epochs steps batch_size learning_rate clip evaluate_every patience limit".split()
+        for name in positive:
+            value = getattr(self, name)
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be above 0")
+        for name in ("warmup", "ema"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise UsageError(f"--{name} is {value}; it must be at least 0 and below 1")
+        if self.seed < 0 or self.workers < 0 or (self.weight_decay or 0) < 0:
+            raise UsageError("--seed, --workers and --weight-decay must not be negative")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When things happen, in steps: one step is one update of the weights.
+
+    Attributes:
+        steps: how many there are.
+        evaluate_every: a validation after every so many steps, and after the last.
+        epoch_steps: how many make one pass through the training set.
+    """
+
+    steps: int
+    evaluate_every: int
+    epoch_steps: int
+
+    @classmethod
+    def of(cls, training: Training, samples: int) -> Clock:
+        """Turn epochs into steps for ``samples`` training samples; a last, smaller batch counts as one."""
+        epoch_steps = math.ceil(samples / training.batch_size)
+        steps = training.steps or max(1, round(training.epochs * epoch_steps))
+        return cls(steps, training.evaluate_every or epoch_steps, epoch_steps)

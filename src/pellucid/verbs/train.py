@@ -1,0 +1,110 @@
+"""Train: a task becomes a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pellucid import config, device, engine
+from pellucid.engine import Learner
+from pellucid.errors import NonFinite, RunError
+from pellucid.processes import rank, world
+from pellucid.run import Progress, Run
+from pellucid.task import Task
+from pellucid.verbs.trained import restored
+
+LOG_EVERY = 10  # steps between lines of progress.jsonl; every evaluation has a line as well
+
+
+def train(task: Task, path: str | Path) -> Iterator[Progress]:
+    """Train ``task`` into a new run directory, yielding ``Progress`` after every step.
+
+    Closing the generator early (``break`` inside ``contextlib.closing``) saves where it stands.
+
+    Raises:
+        UsageError: the directory holds something already.
+        NonFinite: the training diverged; the last good state is in the run.
+    """
+    data = task.data()
+    learner = task.learner(data)
+    run = None
+    if rank() == 0:
+        run = Run.create(
+            path,
+            task=described(task),
+            training=config.to_json(task.training),
+            facts=data.facts,
+            environment={**device.environment(), "processes": world()},
+        )
+    yield from _steps(task, learner, run, start=0)
+
+
+def resume(path: str | Path, kind: type[Task] | None = None) -> Iterator[Progress]:
+    """Go on with an interrupted run from its newest good state; the end is the same to the byte.
+
+    Raises:
+        RunError: the run cannot be read, or the data are not those it was started with.
+    """
+    run = Run.open(path)
+    task = restored(run, kind)
+    data = task.data()
+    if data.facts != run.facts:
+        changed = [name for name in run.facts if data.facts.get(name) != run.facts[name]]
+        raise RunError(f"{path}: the data changed since the run was started ({', '.join(changed)}); start a new run")
+    learner = task.learner(data)
+    saved = run.state()
+    if saved is not None:
+        learner.load_state_dict(saved.state)
+    start = saved.step if saved else 0
+    if rank() == 0:
+        run.rewind(start)
+    yield from _steps(task, learner, run if rank() == 0 else None, start=start)
+
+
+def described(task: Task) -> dict[str, Any]:
+    """Return what ``task.json`` holds: the task's name and its fields but for the training."""
+    fields = config.to_json(task)
+    del fields["training"]
+    return {"task": task.name, **fields}
+
+
+def _steps(task: Task, learner: Learner, run: Run | None, *, start: int) -> Iterator[Progress]:
+    records = run.progress() if run else []
+    evaluations = [record for record in records if record.get("scores")]
+    progress = None
+    try:
+        for progress in engine.fit(learner, start=start):
+            if progress.scores is not None:
+                evaluations.append(progress.to_json())
+            if run is not None and (progress.scores is not None or progress.step % LOG_EVERY == 0):
+                run.log(progress)
+            if run is not None and progress.scores is not None:
+                _keep(task, learner, run, evaluations)
+            yield progress
+            if engine.exhausted(evaluations, task.goal, task.training.patience):
+                break
+    except GeneratorExit:
+        if run is not None and progress is not None and progress.scores is None:
+            _save_state(learner, run, progress.step)
+        raise
+    if run is not None:
+        run.finish()
+
+
+def _keep(task: Task, learner: Learner, run: Run, evaluations: list[dict[str, Any]]) -> None:
+    """Save the weights if they are the ones to keep, then all that a resumed training needs."""
+    step, scores = evaluations[-1]["step"], evaluations[-1]["scores"]
+    if task.training.keep == "last" or engine.best(evaluations, task.goal) == step:
+        run.save_weights(learner.weights(), step=step, scores=scores)
+    _save_state(learner, run, step)
+
+
+def _save_state(learner: Learner, run: Run, step: int) -> None:
+    state = learner.state_dict()
+    for name, tensor in state.get("network", {}).items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise NonFinite(f"step {step}: the weight {name} is not finite; the last good state is kept")
+    run.save_state(state, step=step)

@@ -1,0 +1,109 @@
+"""A trained network, opened for use: the run, its task, its facts and the network with its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from pellucid import config, tasks
+from pellucid.errors import RunError, UsageError, near
+from pellucid.run import Run
+from pellucid.task import Task
+
+ZOO = Path(__file__).parent.parent / "zoo"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network that can be used.
+
+    Attributes:
+        run: the directory it was read from; a released model is one too.
+        task: with the hyperparameters of the training.
+        facts: what the data taught, from the run; the data themselves are not needed.
+        network: in evaluation mode, on the CPU.
+    """
+
+    run: Run
+    task: Task
+    facts: dict[str, Any]
+    network: nn.Module
+
+
+def open_trained(reference: str | Path, kind: type[Task] | None = None) -> Trained:
+    """Open a run directory, or a released model by name: "digits" or "digits/mlp".
+
+    Args:
+        kind: the task's class, for a task that is not one of ours.
+    Raises:
+        UsageError: nothing has this name.
+        RunError: the run cannot be read, or its weights do not fit its task.
+    """
+    run = Run.open(locate(reference))
+    task = restored(run, kind)
+    weights, _ = run.weights()
+    network = task.model(run.facts)
+    mine = network.state_dict()
+    wrong = [
+        f"{name} is {_shape(weights.get(name))}, expected {_shape(mine.get(name))}"
+        for name in sorted({*mine, *weights})
+        if _shape(weights.get(name)) != _shape(mine.get(name))
+    ]
+    if wrong:
+        raise RunError(f"{run.path}: the weights do not fit the network of task.json: {wrong[0]}")
+    network.load_state_dict({name: tensor.to(mine[name].dtype) for name, tensor in weights.items()})
+    return Trained(run, task, run.facts, network.eval().requires_grad_(False))
+
+
+def locate(reference: str | Path) -> Path:
+    """Return the directory that a run's path or a released model's name stands for.
+
+    Raises:
+        UsageError: there is neither such a directory nor such a released model.
+    """
+    path = Path(reference)
+    if path.is_dir():
+        return path
+    known = released()
+    if str(reference) in known:
+        return known[str(reference)]
+    raise UsageError(
+        f'"{reference}" is neither a run directory nor a released model '
+        f"({', '.join(known) or 'none is installed'}).{near(str(reference), known)} "
+        "Train one with: pellucid train digits"
+    )
+
+
+def released() -> dict[str, Path]:
+    """Return the released models by name; a task's bare name stands for the one it recommends."""
+    found: dict[str, Path] = {}
+    for card in sorted(ZOO.glob("*/*/README.md")):
+        task, name = card.parent.parent.name, card.parent.name
+        found[f"{task}/{name}"] = card.parent
+        if task in tasks.TASKS and name == tasks.RELEASED.get(task):
+            found[task] = card.parent
+    return found
+
+
+def restored(run: Run, kind: type[Task] | None = None) -> Task:
+    """Build the task of a run from its JSON; a task that is not one of ours needs its class.
+
+    Raises:
+        RunError: the run names no task that is known here, or its fields are wrong.
+    """
+    name = run.task.get("task")
+    if kind is None:
+        if name not in tasks.TASKS:
+            raise RunError(f"{run.path}: the task {name!r} is not one of ours; name its file with --task FILE.py")
+        kind = tasks.find(name)
+    if kind.name != name:
+        raise RunError(f'{run.path}: the run belongs to the task "{name}", not to "{kind.name}"')
+    fields = {key: value for key, value in run.task.items() if key != "task"}
+    return config.from_json(kind, {**fields, "training": run.training}, source=f"{run.path}/task.json")
+
+
+def _shape(tensor: Any) -> Any:
+    return None if tensor is None else tuple(tensor.shape)
