@@ -1,0 +1,163 @@
+"""Pictures that people bring: PNG and JPEG files into arrays, and arrays into PNG.
+
+The kind of file is taken from its first bytes, its size is checked before a pixel is decoded, and what is
+not one picture in grey or colour (animated, CMYK) is refused with a reason.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image, JpegImagePlugin, PngImagePlugin
+
+from pellucid.errors import DataError
+
+DECODERS = {b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile, b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile}
+OTHERS = {
+    b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"%PDF": "PDF",
+    b"8BPS": "Photoshop", b"<svg": "SVG", b"<?xml": "XML", b"PK": "zip",
+}  # fmt: skip
+MOST_BYTES = 2**26  # of the file
+MOST_PIXELS = 50_000_000  # of a baseline JPEG, which is decoded at a fraction of its size: 8160 x 6120 fits
+MOST_WHOLE_PIXELS = 24_000_000  # of what must be decoded whole: 100 MB in Pillow
+LONGEST_SIDE = 32_768
+LONG_SIDE = 2048  # pixels of what is returned
+MOST_SCANS = 64  # of a progressive JPEG: each one passes over every pixel
+SAVE_AGAIN = "save it again as an 8-bit PNG or JPEG"
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """What a task takes when it takes a picture.
+
+    Args:
+        into: picture -> stages by name, in order; the last one is what ``Task.prepare`` takes.
+    """
+
+    into: Callable[[np.ndarray], dict[str, np.ndarray]]
+    kind: ClassVar[str] = "image"
+
+
+def picture(source: str | Path | bytes, *, long_side: int = LONG_SIDE) -> np.ndarray:
+    """Decode a PNG or JPEG file, upright.
+
+    Args:
+        source: a path, or the bytes of a file.
+        long_side: a longer picture is reduced, by a whole factor, until it fits.
+    Returns:
+        uint8: ``(H, W)`` grey, ``(H, W, 3)`` colour or ``(H, W, 4)`` colour and opacity.
+    Raises:
+        DataError: missing, empty, truncated, of too many pixels, animated, CMYK, or neither PNG nor JPEG.
+    """
+    content = source if isinstance(source, bytes) else file_bytes(Path(source))
+    name = "the picture" if isinstance(source, bytes) else str(source)
+    decoder = decoder_for(content, name)
+    try:
+        with decoder(io.BytesIO(content)) as image:
+            check(image, content, name)
+            return decode(image, long_side)
+    except DataError:
+        raise
+    except Exception as error:  # Pillow raises a dozen types over bytes it does not understand
+        raise DataError(f"{name}: truncated or damaged, it cannot be decoded; {SAVE_AGAIN}") from error
+
+
+def write_png(array: np.ndarray) -> bytes:
+    """Return a uint8 ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)`` array as the bytes of a PNG file."""
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4) or not array.size:
+        raise ValueError(
+            f"PNG needs uint8 of shape (H, W), (H, W, 3) or (H, W, 4); got {array.dtype} {array.shape}"
+        )
+    height, width = array.shape[:2]
+    rows = np.zeros((height, 1 + width * channels), np.uint8)  # each row starts with its filter: none
+    rows[:, 1:] = array.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 6)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+def file_bytes(path: Path) -> bytes:
+    """Return the bytes of a regular file of at most ``MOST_BYTES``."""
+    try:
+        if not path.is_file():
+            raise DataError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        raise DataError(f"{path}: cannot be read ({type(error).__name__})") from error
+    if len(content) > MOST_BYTES:
+        raise DataError(f"{path}: larger than {MOST_BYTES // 2**20} MB, too much for one picture")
+    return content
+
+
+def decoder_for(content: bytes, name: str) -> type[Image.Image]:
+    """Choose the decoder by the file's first bytes; no other kind of file reaches Pillow."""
+    if not content:
+        raise DataError(f"{name}: empty (0 bytes)")
+    for magic, decoder in DECODERS.items():
+        if content.startswith(magic):
+            return decoder
+    kind = next((other for magic, other in OTHERS.items() if content.startswith(magic)), "")
+    if content[4:12] in (b"ftypheic", b"ftypmif1", b"ftypavif"):
+        kind = "HEIC or AVIF"
+    what = f"a {kind} file" if kind else "not a picture that can be read here"
+    raise DataError(f"{name}: {what}; PNG and JPEG are taken, {SAVE_AGAIN}")
+
+
+def check(image: Image.Image, content: bytes, name: str) -> None:
+    """Refuse, from the header alone, what must not or cannot be decoded."""
+    width, height = image.size
+    scans = content.count(b"\xff\xda") if image.format == "JPEG" else 0
+    whole = image.format == "PNG" or "progressive" in image.info
+    most = MOST_WHOLE_PIXELS if whole else MOST_PIXELS
+    if width * height > most or max(width, height) > LONGEST_SIDE:
+        raise DataError(
+            f"{name}: {width} x {height} pixels; at most {most // 10**6} million and {LONGEST_SIDE} on a side "
+            f"are read; make it smaller"
+        )
+    if getattr(image, "is_animated", False):
+        raise DataError(f"{name}: animated, {getattr(image, 'n_frames', 2)} frames; save one frame as PNG")
+    if image.mode == "CMYK":
+        raise DataError(f"{name}: CMYK, the colours of a printing press; save it again as RGB")
+    if scans > MOST_SCANS:
+        raise DataError(f"{name}: {scans} scans in one JPEG, at most {MOST_SCANS} are read; {SAVE_AGAIN}")
+
+
+def decode(image: Image.Image, long_side: int) -> np.ndarray:
+    """Decode an opened image: small enough, 8 bits, grey or colour or with opacity, upright."""
+    factor = -(-max(image.size) // long_side)
+    if factor > 1:
+        image.draft(None, (image.width // factor, image.height // factor))  # JPEG: skip what is not needed
+    orientation = image.getexif().get(0x0112, 1)
+    if image.mode.startswith("I"):  # 16-bit grey: keep the upper half
+        pixels = (np.asarray(image) >> 8).astype(np.uint8)
+        image = Image.fromarray(pixels)
+    elif image.mode in ("P", "PA") or "transparency" in image.info or image.mode == "LA":
+        clear = image.mode in ("PA", "LA") or "transparency" in image.info
+        image = image.convert("RGBA" if clear else "RGB")
+    elif image.mode not in ("L", "RGB", "RGBA"):  # bilevel, YCbCr and LAB
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    factor = -(-max(image.size) // long_side)
+    if factor > 1:
+        image = image.reduce(factor)
+    return np.ascontiguousarray(upright(np.asarray(image), orientation))
+
+
+def upright(pixels: np.ndarray, orientation: object) -> np.ndarray:
+    """Turn and mirror ``(H, W, ...)`` as the EXIF orientation (1 to 8) says; other values change nothing."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels[::-1] if orientation in (3, 4, 7, 8) else pixels
