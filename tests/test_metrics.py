@@ -1,6 +1,7 @@
 """Scores against scikit-learn, published intervals and cases worked by hand."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
+import pellucid
 from pellucid.metrics import (
     Score,
     accuracy,
@@ -270,5 +272,7 @@ def test_metrics_import_neither_torch_nor_scikit_learn():
     code = (
         "import sys, pellucid.metrics; print([m for m in ('torch', 'sklearn', 'scipy') if m in sys.modules])"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    place = os.path.dirname(os.path.dirname(pellucid.__file__))
+    env = os.environ | {"PYTHONPATH": place}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     assert out.stdout.strip() == "[]"
