@@ -1,0 +1,28 @@
+"""Scores that say how sure they are.
+
+Everything takes numpy arrays or torch tensors and computes in float64. Targets are ``(N,)`` integers in
+[0, K - 1]; a NaN, a wrong shape or a label outside the classes is a ``DataError`` (a ``ValueError``).
+"""
+
+from .classes import ClassScore, accuracy, confusion, cross_entropy, per_class, top_k, worst
+from .reliability import Calibration, calibration, fit_temperature
+from .score import Comparison, Score, Spread, mcnemar, spread, wilson
+
+__all__ = [
+    "Calibration",
+    "ClassScore",
+    "Comparison",
+    "Score",
+    "Spread",
+    "accuracy",
+    "calibration",
+    "confusion",
+    "cross_entropy",
+    "fit_temperature",
+    "mcnemar",
+    "per_class",
+    "spread",
+    "top_k",
+    "wilson",
+    "worst",
+]
