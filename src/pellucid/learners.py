@@ -65,7 +65,6 @@ class Supervised:
             learning_rate=self.training.learning_rate,
             weight_decay=self.training.weight_decay,
         )
-        self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.average = _average(self.network, self.training.ema)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
         self.forward = _distributed(self.network)
@@ -94,8 +93,7 @@ class Supervised:
             loss = loss * (len(targets) * world() / self._batch_length(step))
         loss.backward()
         self._require_finite(loss.detach(), inputs, step)
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * self._factor(step)
+        optimizers.set_rate(self.optimizer, self._factor(step))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
@@ -111,7 +109,7 @@ class Supervised:
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of the first parameter group at ``step``."""
-        return self.rates[0] * self._factor(step)
+        return self.optimizer.param_groups[0]["initial_lr"] * self._factor(step)
 
     def weights(self) -> dict[str, Tensor]:
         """Return the tensors that are used afterwards."""
@@ -185,8 +183,9 @@ class Supervised:
         return min(self.training.batch_size, self.count - position * self.training.batch_size)
 
     def _factor(self, step: int) -> float:
-        training = self.training
-        return optimizers.schedule(training.schedule, step, self.clock.steps, warmup=training.warmup)
+        steps = self.clock.steps
+        warmup = round(self.training.warmup * steps)
+        return optimizers.schedule(self.training.schedule, step, steps, warmup=warmup)
 
     def _autocast(self) -> Any:
         if self.training.precision == "fp32":

@@ -31,10 +31,10 @@ class Training:
     """peak learning rate; None takes the optimiser's own default"""
     weight_decay: float | None = None
     """pull of the weights towards zero; None takes the optimiser's own default"""
-    schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
+    schedule: Literal["one-cycle", "cosine", "linear", "constant"] = "one-cycle"
     """how the learning rate changes with the step"""
     warmup: float = 0.0
-    """part of the steps, 0 to 1, over which the learning rate rises from 0 (one-cycle brings its own)"""
+    """part of the steps, 0 to 1, over which the learning rate rises; one-cycle takes 0.3 when this is 0"""
     clip: float | None = None
     """largest norm of the whole gradient; None does not clip"""
     ema: float | None = None

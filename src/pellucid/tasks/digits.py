@@ -19,8 +19,8 @@ from pellucid.datasets import augment, fashion, mnist
 from pellucid.errors import UsageError
 from pellucid.media import ImageInput
 from pellucid.models.cnn import CNN
-from pellucid.models.lenet import LeNet
-from pellucid.models.mlp import MLP
+from pellucid.models.lenet import LeNet5
+from pellucid.models.mlp import MLP, glorot_uniform
 from pellucid.models.mnist_example import MnistExample
 from pellucid.seeding import Draws
 from pellucid.task import Answer, Data, Task
@@ -52,10 +52,12 @@ class Digits(Task):
     """mlp: fully connected; cnn: ours; lenet: LeNet-5 (1998); example: PyTorch's basic MNIST example"""
     hidden: tuple[int, ...] = (512, 512)
     """units in each hidden layer of the mlp"""
-    activation: Literal["relu", "tanh", "sigmoid", "gelu", "leaky-relu"] = "relu"
+    activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"] = "relu"
     """what bends the mlp's hidden layers"""
     dropout: float = 0.0
     """part of the hidden units that is silent in a training step"""
+    initial: Literal["torch", "glorot"] = "torch"
+    """first weights of the mlp: torch's, or Keras's (Glorot and Bengio 2010) with zero biases"""
     normalize: Literal["unit", "half", "standard"] = "standard"
     """unit: pixels / 255; half: mean 0.5, deviation 0.5; standard: as measured on the training pixels"""
     shift: int = 1
@@ -111,12 +113,14 @@ class Digits(Task):
         """Build the network: ``(N, 1, 28, 28)`` -> ``(N, K)`` class scores."""
         classes = len(facts["classes"])
         if self.network == "cnn":
-            return CNN(classes=classes, dropout=self.dropout)
+            return CNN(classes=classes)
         if self.network == "lenet":
-            return LeNet(classes=classes)
+            return LeNet5(classes=classes)
         if self.network == "example":
             return MnistExample(classes=classes)
-        return MLP(hidden=self.hidden, classes=classes, dropout=self.dropout, activation=self.activation)
+        height, width = facts["shape"]
+        network = MLP(height * width, self.hidden, classes, self.dropout, self.activation)
+        return glorot_uniform(network) if self.initial == "glorot" else network
 
     def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
         """Return the cross-entropy of the class scores ``(N, K)`` and the classes ``(N,)``."""
@@ -178,6 +182,7 @@ def paper() -> Digits:
     """Keras's classic mnist_mlp: 784-512-512-10, dropout 0.2, RMSprop 1e-3, batch 128, 20 epochs; claims 98.40 %."""
     return Digits(
         dropout=0.2,
+        initial="glorot",
         normalize="unit",
         shift=0,
         training=Training(
