@@ -34,6 +34,15 @@ def rank() -> int:
     return torch.distributed.get_rank() if _together() else 0
 
 
+def any_of(flag: bool) -> bool:
+    """Say whether the flag is raised in any of the processes, so that all stop at the same step."""
+    if world() == 1:
+        return flag
+    raised = torch.tensor(int(flag))
+    torch.distributed.all_reduce(raised, torch.distributed.ReduceOp.MAX)
+    return bool(raised)
+
+
 def gather(share: Tensor, total: int) -> Tensor:
     """Put the shares of all processes together, in order: ``(n, ...)`` each -> ``(total, ...)`` everywhere.
 

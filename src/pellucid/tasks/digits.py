@@ -15,7 +15,7 @@ from torch.nn import functional
 from torch.utils.data import TensorDataset
 
 from pellucid import metrics
-from pellucid.datasets import augment, fashion, mnist
+from pellucid.datasets import augment, mnist, strokes
 from pellucid.errors import UsageError
 from pellucid.media import ImageInput
 from pellucid.models.cnn import CNN
@@ -42,7 +42,7 @@ class Digits(Task):
     """
 
     name: ClassVar[str] = "digits"
-    takes: ClassVar[ImageInput] = ImageInput(into=mnist.from_picture)
+    takes: ClassVar[ImageInput] = ImageInput(into=None)
 
     dataset: Literal["mnist", "fashion", "tiny"] = "mnist"
     """images to learn from: digits, pieces of clothing, or a few made-up digits for a quick try"""
@@ -203,14 +203,14 @@ class _Tiny:
 
     @staticmethod
     def train() -> tuple[np.ndarray, np.ndarray]:
-        return mnist.tiny(600, seed=1)
+        return strokes.tiny(600, seed=1)
 
     @staticmethod
     def test() -> tuple[np.ndarray, np.ndarray]:
-        return mnist.tiny(200, seed=2)
+        return strokes.tiny(200, seed=2)
 
 
-_SOURCES: dict[str, Any] = {"mnist": mnist, "fashion": fashion, "tiny": _Tiny}
+_SOURCES: dict[str, Any] = {"mnist": mnist, "fashion": mnist, "tiny": _Tiny}
 
 
 def _facts(dataset: str, images: Tensor, labels: Tensor, validation: int) -> dict[str, Any]:
