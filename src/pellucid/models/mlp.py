@@ -87,9 +87,7 @@ def check_widths(inputs: int, hidden: Sequence[int], classes: int) -> None:
     widths = [inputs, *hidden, classes]
     if min(widths) < 1:
         sizes = "-".join(map(str, widths))
-        raise ValueError(
-            f"mlp: the layers are {sizes}, expected at least 1 unit in each"
-        )
+        raise ValueError(f"mlp: the layers are {sizes}, expected at least 1 unit in each")
 
 
 def find_activation(name: str) -> type[nn.Module]:
