@@ -74,7 +74,7 @@ def keras_mnist_mlp(inputs: int = 784, classes: int = 10) -> MLP:
 
 
 def glorot_uniform(network: MLP) -> MLP:
-    """Give every layer the initial weights of Keras, in place: Glorot and Bengio 2010, eq. 16; zero biases."""
+    """Give every layer Keras's initial weights, in place (Glorot and Bengio 2010, eq. 16); zero biases."""
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
@@ -87,9 +87,7 @@ def check_widths(inputs: int, hidden: Sequence[int], classes: int) -> None:
     widths = [inputs, *hidden, classes]
     if min(widths) < 1:
         sizes = "-".join(map(str, widths))
-        raise ValueError(
-            f"mlp: the layers are {sizes}, expected at least 1 unit in each; remove or widen them"
-        )
+        raise ValueError(f"mlp: the layers are {sizes}, expected at least 1 unit in each")
 
 
 def find_activation(name: str) -> type[nn.Module]:
