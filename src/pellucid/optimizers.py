@@ -22,7 +22,7 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "sgd": {"learning_rate": 0.2},
     "momentum": {"learning_rate": 0.05, "momentum": 0.9},
     "nesterov": {"learning_rate": 0.05, "momentum": 0.9},
-    "adagrad": {"learning_rate": 0.02, "epsilon": 1e-10},
+    "adagrad": {"learning_rate": 0.01, "epsilon": 1e-10},
     "adadelta": {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-6},
     "rmsprop": {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-7},
     "adam": {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
@@ -189,11 +189,12 @@ class MuonAdamW(torch.optim.Optimizer):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take back what ``state_dict`` gave: the numbers of the parameters run through both halves."""
         groups = list(state_dict["param_groups"])
+        given = [len(group["params"]) for group in groups]
         expected = [len(group["params"]) for group in self.param_groups]
-        if [len(group["params"]) for group in groups] != expected:
+        if given != expected:
             raise ValueError(
-                f"muon: the saved groups have {[len(g['params']) for g in groups]} parameters, this model's have "
-                f"{expected}; load the state of a run with the same network."
+                f"muon: the saved groups have {given} parameters, this model's have {expected}; load the state "
+                "of a run with the same network."
             )
         for half in self._halves:
             mine = [groups.pop(0) for _ in half.param_groups]

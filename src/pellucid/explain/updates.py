@@ -106,7 +106,7 @@ def adam(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
 ) -> Array:
-    """Mean of gradients by root of mean of squares, both freed of their start at 0 (Kingma & Ba 2015, alg. 1)."""
+    """Mean of gradients by root of mean of squares, both freed of their start at 0 (Kingma & Ba 2015)."""
     mean = state["mean"] = beta1 * state.get("mean", 0.0) + (1 - beta1) * gradient
     squares = state["squares"] = beta2 * state.get("squares", 0.0) + (1 - beta2) * gradient**2
     mean, squares = mean / (1 - beta1**step), squares / (1 - beta2**step)
@@ -172,7 +172,7 @@ def muon(
 
 
 def orthogonal(matrix: Array, *, rounds: int = 5, epsilon: float = 1e-7) -> Array:
-    """Push all singular values of ``matrix`` towards 1 by Muon's Newton-Schulz iteration (Jordan et al. 2024).
+    """Push the singular values of ``matrix`` to 1 by Muon's Newton-Schulz iteration (Jordan et al. 2024).
 
     The result has singular values in about [0.7, 1.2], unless one was tiny beside the largest.
     """
