@@ -22,7 +22,7 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "sgd": {"learning_rate": 0.2},
     "momentum": {"learning_rate": 0.05, "momentum": 0.9},
     "nesterov": {"learning_rate": 0.05, "momentum": 0.9},
-    "adagrad": {"learning_rate": 0.02, "epsilon": 1e-10},
+    "adagrad": {"learning_rate": 0.01, "epsilon": 1e-10},
     "adadelta": {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-6},
     "rmsprop": {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-7},
     "adam": {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
@@ -61,7 +61,9 @@ def build(
         UsageError: an unknown name, a setting that this optimiser does not have, or a value out of range.
     """
     if name not in DEFAULTS:
-        raise UsageError(f'No optimiser is called "{name}".{near(name, DEFAULTS)} There are: {", ".join(DEFAULTS)}.')
+        raise UsageError(
+            f'No optimiser is called "{name}".{near(name, DEFAULTS)} There are: {", ".join(DEFAULTS)}.'
+        )
     given = {
         "learning_rate": learning_rate,
         "weight_decay": weight_decay,
@@ -75,7 +77,9 @@ def build(
     module = parameters if isinstance(parameters, nn.Module) else None
     tensors = [p for p in (module.parameters() if module else parameters) if p.requires_grad]  # type: ignore[union-attr]
     if not tensors:
-        raise UsageError(f"{name}: there is no parameter to train; every one of them is frozen or there is none.")
+        raise UsageError(
+            f"{name}: there is no parameter to train; every one of them is frozen or there is none."
+        )
 
     optimizer = _muon(tensors, module, settings) if name == "muon" else _single(name, tensors, settings)
     for group in optimizer.param_groups:
@@ -111,8 +115,10 @@ def schedule(
         UsageError: an unknown name, or numbers that make no schedule.
     """
     if name not in SCHEDULES:
-        raise UsageError(f'No schedule is called "{name}".{near(name, SCHEDULES)} There are: {", ".join(SCHEDULES)}.')
-    if not (steps >= 1 and 0 <= step and 0 <= warmup and 0 <= rise <= 1):
+        raise UsageError(
+            f'No schedule is called "{name}".{near(name, SCHEDULES)} There are: {", ".join(SCHEDULES)}.'
+        )
+    if not (steps >= 1 and step >= 0 and warmup >= 0 and 0 <= rise <= 1):
         raise UsageError(
             f"schedule {name}: got step={step}, steps={steps}, warmup={warmup}, rise={rise}; expected "
             "step >= 0, steps >= 1, warmup >= 0 and rise in [0, 1]."
@@ -122,7 +128,9 @@ def schedule(
         return _one_cycle(step, steps, warmup or rise * steps, first, last)
     if step < warmup:
         return (step + 1) / warmup
-    done = (step - warmup) / max(1, steps - warmup)  # 0 at the first step after the warm-up, 1 after the last step
+    done = (step - warmup) / max(
+        1, steps - warmup
+    )  # 0 at the first step after the warm-up, 1 after the last step
     fall = {"constant": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[name]
     return last + (1 - last) * fall if name != "constant" else 1.0
 
@@ -181,11 +189,12 @@ class MuonAdamW(torch.optim.Optimizer):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take back what ``state_dict`` gave: the numbers of the parameters run through both halves."""
         groups = list(state_dict["param_groups"])
+        given = [len(group["params"]) for group in groups]
         expected = [len(group["params"]) for group in self.param_groups]
-        if [len(group["params"]) for group in groups] != expected:
+        if given != expected:
             raise ValueError(
-                f"muon: the saved state has groups of {[len(g['params']) for g in groups]} parameters, this model "
-                f"has {expected}; load the state of a run with the same network."
+                f"muon: the saved groups have {given} parameters, this model's have {expected}; load the state "
+                "of a run with the same network."
             )
         for half in self._halves:
             mine = [groups.pop(0) for _ in half.param_groups]
@@ -208,10 +217,14 @@ def _settings(name: str, given: dict[str, float | None]) -> dict[str, float]:
         if value is None:
             continue
         if key not in defaults:
-            raise UsageError(f"{name} has no setting {key} (given: {value}). It has: {', '.join(sorted(defaults))}.")
+            raise UsageError(
+                f"{name} has no setting {key} (given: {value}). It has: {', '.join(sorted(defaults))}."
+            )
         low, high = (0.0, 1.0) if key in ("momentum", "rho", "beta1", "beta2") else (0.0, math.inf)
         if not (low <= value < high) or (key == "learning_rate" and value == 0):
-            raise UsageError(f"{name}: {key} is {value}; expected a number in [{low:g}, {high:g}), the learning rate > 0.")
+            raise UsageError(
+                f"{name}: {key} is {value}; expected a number in [{low:g}, {high:g}), the learning rate > 0."
+            )
         defaults[key] = float(value)
     return defaults
 
@@ -225,7 +238,9 @@ def _single(name: str, tensors: list[nn.Parameter], settings: dict[str, float]) 
     match name:
         case "sgd" | "momentum" | "nesterov":
             momentum = settings.get("momentum", 0.0)
-            return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=name == "nesterov", fused=fused)
+            return torch.optim.SGD(
+                groups, lr=rate, momentum=momentum, nesterov=name == "nesterov", fused=fused
+            )
         case "adagrad":
             on_cpu = all(p.device.type == "cpu" for p in tensors)
             return torch.optim.Adagrad(groups, lr=rate, eps=epsilon, fused=(fused and on_cpu) or None)
@@ -242,9 +257,12 @@ def _single(name: str, tensors: list[nn.Parameter], settings: dict[str, float]) 
 
 
 def _muon(tensors: list[nn.Parameter], module: nn.Module | None, settings: dict[str, float]) -> MuonAdamW:
-    """Hidden matrices to Muon; biases, norms, kernels, embeddings and the last matrix (the scores) to AdamW."""
+    """Hidden matrices to Muon; biases, norms, kernels, embeddings and the last matrix to AdamW."""
     embeddings = {
-        id(p) for m in (module.modules() if module else ()) if isinstance(m, nn.Embedding) for p in m.parameters()
+        id(p)
+        for m in (module.modules() if module else ())
+        if isinstance(m, nn.Embedding)
+        for p in m.parameters()
     }
     matrices = [p for p in tensors if p.ndim == 2 and id(p) not in embeddings][:-1]
     hidden = {id(p) for p in matrices}
@@ -273,8 +291,8 @@ def _can_fuse(tensors: list[nn.Parameter]) -> bool:
 
 
 def _one_cycle(step: int, steps: int, rise: float, first: float, last: float) -> float:
-    peak = rise - 1  # counted from step 0, as torch's OneCycleLR does
-    if step <= peak or peak >= steps - 1:
-        return first + (1 - first) * (1 - math.cos(math.pi * min(1.0, step / max(peak, 1)))) / 2
-    done = min(1.0, (step - max(peak, 0)) / (steps - 1 - max(peak, 0)))
+    peak = max(rise - 1, 0)  # counted from step 0, as torch's OneCycleLR does
+    if step < peak:
+        return first + (1 - first) * (1 - math.cos(math.pi * step / peak)) / 2
+    done = min(1.0, (step - peak) / max(steps - 1 - peak, 1))
     return last + (1 - last) * (1 + math.cos(math.pi * done)) / 2

@@ -29,7 +29,7 @@ def sgd(parameter: Array, gradient: Array, state: State, step: int, *, learning_
 def momentum(
     parameter: Array, gradient: Array, state: State, step: int, *, learning_rate: float, momentum: float = 0.9
 ) -> Array:
-    """Let the velocity remember: v <- m v + g; p <- p - r v (Polyak 1964; Sutskever et al. 2013, eq. 1, 2)."""
+    """Let the speed remember: v <- m v + g; p <- p - r v (Polyak 1964; Sutskever et al. 2013, eq. 1-2)."""
     velocity = state["velocity"] = momentum * state.get("velocity", 0.0) + gradient
     return parameter - learning_rate * velocity
 
@@ -46,7 +46,13 @@ def nesterov(
 
 
 def adagrad(
-    parameter: Array, gradient: Array, state: State, step: int, *, learning_rate: float, epsilon: float = 1e-10
+    parameter: Array,
+    gradient: Array,
+    state: State,
+    step: int,
+    *,
+    learning_rate: float,
+    epsilon: float = 1e-10,
 ) -> Array:
     """Divide by the root of all squares so far (Duchi, Hazan & Singer 2011, eq. 1, diagonal form)."""
     squares = state["squares"] = state.get("squares", 0.0) + gradient**2
@@ -63,7 +69,7 @@ def adadelta(
     rho: float = 0.9,
     epsilon: float = 1e-6,
 ) -> Array:
-    """Give the step the parameter's own unit: RMS of past changes over RMS of gradients (Zeiler 2012, alg. 1)."""
+    """Give the step the parameter's own unit: RMS of changes by RMS of gradients (Zeiler 2012, alg. 1)."""
     squares = state["squares"] = rho * state.get("squares", 0.0) + (1 - rho) * gradient**2
     past = state.get("changes", np.zeros_like(gradient))
     change = np.sqrt(past + epsilon) / np.sqrt(squares + epsilon) * gradient
@@ -81,9 +87,9 @@ def rmsprop(
     rho: float = 0.9,
     epsilon: float = 1e-7,
 ) -> Array:
-    """Divide by the root of a running mean of squares (Tieleman & Hinton 2012, Coursera lecture 6e, slide 29).
+    """Divide by the root of a running mean of squares (Tieleman & Hinton 2012, lecture 6e, slide 29).
 
-    ``epsilon`` is added to the root, as in torch and in Keras up to version 2; Keras 3 adds it under the root.
+    ``epsilon`` is added to the root, as in torch and Keras up to version 2; Keras 3 adds it under the root.
     """
     squares = state["squares"] = rho * state.get("squares", 0.0) + (1 - rho) * gradient**2
     return parameter - learning_rate * gradient / (np.sqrt(squares) + epsilon)
@@ -100,7 +106,7 @@ def adam(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
 ) -> Array:
-    """Running mean over root of running mean of squares, both freed of their start at 0 (Kingma & Ba 2015, alg. 1)."""
+    """Mean of gradients by root of mean of squares, both freed of their start at 0 (Kingma & Ba 2015)."""
     mean = state["mean"] = beta1 * state.get("mean", 0.0) + (1 - beta1) * gradient
     squares = state["squares"] = beta2 * state.get("squares", 0.0) + (1 - beta2) * gradient**2
     mean, squares = mean / (1 - beta1**step), squares / (1 - beta2**step)
@@ -119,7 +125,7 @@ def adamw(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
 ) -> Array:
-    """Shrink the weights apart from Adam's step, not through the gradient (Loshchilov & Hutter 2019, alg. 2)."""
+    """Shrink the weights beside Adam's step, not through the gradient (Loshchilov & Hutter 2019, alg. 2)."""
     shrunk = parameter * (1 - learning_rate * weight_decay)
     settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon}
     return adam(shrunk, gradient, state, step, **settings)
@@ -155,9 +161,9 @@ def muon(
     weight_decay: float = 0.01,
     momentum: float = 0.95,
 ) -> Array:
-    """Make the momentum of a matrix nearly orthogonal, so that no direction is left behind (Jordan et al. 2024).
+    """Make a matrix's momentum nearly orthogonal, so that no direction is left behind (Jordan et al. 2024).
 
-    ``parameter`` is a matrix. Step size after Liu et al. 2025 (arXiv:2502.16982), eq. 4; Nesterov's look-ahead.
+    ``parameter`` is a matrix. Step size after Liu et al. 2025 (arXiv:2502.16982), eq. 4; looks ahead.
     """
     mean = state["mean"] = momentum * state.get("mean", 0.0) + (1 - momentum) * gradient
     ahead = momentum * mean + (1 - momentum) * gradient
@@ -166,7 +172,7 @@ def muon(
 
 
 def orthogonal(matrix: Array, *, rounds: int = 5, epsilon: float = 1e-7) -> Array:
-    """Push all singular values of ``matrix`` towards 1 by the Newton-Schulz iteration of Muon (Jordan et al. 2024).
+    """Push the singular values of ``matrix`` to 1 by Muon's Newton-Schulz iteration (Jordan et al. 2024).
 
     The result has singular values in about [0.7, 1.2], unless one was tiny beside the largest.
     """
