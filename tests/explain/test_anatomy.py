@@ -122,7 +122,11 @@ def test_linear_layer_costs_its_weights():
 
 def test_a_reused_layers_parameters_count_once():
     shared = nn.Linear(4, 4)
-    assert [layer.parameters for layer in describe(nn.Sequential(shared, nn.ReLU(), shared), (4,))] == [20, 0, 0]
+    assert [layer.parameters for layer in describe(nn.Sequential(shared, nn.ReLU(), shared), (4,))] == [
+        20,
+        0,
+        0,
+    ]
 
 
 def test_shapes_and_kinds_stand_in_the_order_of_running():
@@ -135,7 +139,10 @@ def test_shapes_and_kinds_stand_in_the_order_of_running():
         def forward(self, x):
             return self.second(self.first(x))
 
-    rows = [(layer.name, layer.kind, layer.input_shape, layer.output_shape) for layer in describe(Backwards(), (4,))]
+    rows = [
+        (layer.name, layer.kind, layer.input_shape, layer.output_shape)
+        for layer in describe(Backwards(), (4,))
+    ]
     assert rows == [("first", "Linear", (4,), (3,)), ("second", "Linear", (3,), (2,))]
 
 
@@ -164,13 +171,25 @@ def test_an_input_that_does_not_fit_is_named():
 CONV = {
     "plain": nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Conv2d(6, 6, 3)),
     "padded": nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.Conv2d(6, 6, 3, padding="same")),
-    "strided": nn.Sequential(nn.Conv2d(1, 6, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(6, 6, 3, stride=2)),
-    "maximum": nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 6, 3), nn.MaxPool2d(3, 1)),
-    "mean": nn.Sequential(nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(6, 6, 3)),
-    "dilated": nn.Sequential(nn.Conv2d(1, 6, 3, dilation=2), nn.ReLU(), nn.Conv2d(6, 6, (3, 1), dilation=(3, 1))),
+    "strided": nn.Sequential(
+        nn.Conv2d(1, 6, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(6, 6, 3, stride=2)
+    ),
+    "maximum": nn.Sequential(
+        nn.Conv2d(1, 6, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 6, 3), nn.MaxPool2d(3, 1)
+    ),
+    "mean": nn.Sequential(
+        nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(6, 6, 3)
+    ),
+    "dilated": nn.Sequential(
+        nn.Conv2d(1, 6, 3, dilation=2), nn.ReLU(), nn.Conv2d(6, 6, (3, 1), dilation=(3, 1))
+    ),
     "oblong": nn.Sequential(nn.Conv2d(1, 6, (1, 5), stride=(1, 2)), nn.ReLU(), nn.Conv2d(6, 6, (4, 2))),
-    "reflected": nn.Sequential(nn.Conv2d(1, 6, 5, padding=2, padding_mode="reflect"), nn.ReLU(), nn.Conv2d(6, 4, 3)),
-    "raised": nn.Sequential(nn.Conv2d(1, 6, 3, stride=2), nn.ConvTranspose2d(6, 6, 3, stride=1), nn.Conv2d(6, 4, 3)),
+    "reflected": nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2, padding_mode="reflect"), nn.ReLU(), nn.Conv2d(6, 4, 3)
+    ),
+    "raised": nn.Sequential(
+        nn.Conv2d(1, 6, 3, stride=2), nn.ConvTranspose2d(6, 6, 3, stride=1), nn.Conv2d(6, 4, 3)
+    ),
 }
 
 
@@ -204,7 +223,9 @@ def test_a_linear_layer_after_a_stride_that_leaves_a_border_does_not_see_the_bor
 
 
 def test_upsampling_never_sees_more_than_its_field_promises():
-    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Upsample(scale_factor=2, mode="bilinear"), nn.ConvTranspose2d(4, 4, 4, 2, 1))
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.Upsample(scale_factor=2, mode="bilinear"), nn.ConvTranspose2d(4, 4, 4, 2, 1)
+    )
     assert touches(model, torch.rand(1, 1, 14, 14), "2", (20, 13)).outside == 0
 
 
@@ -223,4 +244,6 @@ def test_a_position_outside_the_layer_is_named():
 
 def test_an_unknown_layer_is_answered_with_the_near_one():
     with pytest.raises(UsageError, match="conv1"):
-        touches(nn.Sequential(OrderedDict(conv1=nn.Conv2d(1, 1, 3))), torch.rand(1, 1, 9, 9), "conv11", (0, 0))
+        touches(
+            nn.Sequential(OrderedDict(conv1=nn.Conv2d(1, 1, 3))), torch.rand(1, 1, 9, 9), "conv11", (0, 0)
+        )
