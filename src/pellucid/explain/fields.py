@@ -26,9 +26,18 @@ ARGUMENTS = {  # in torch's order, after the input
     "interpolate": ("size", "scale_factor", "mode"),
     "pad": ("pad", "mode", "value"),
 }
-POINTWISE = frozenset(
-    ["relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "elu", "elu_", "selu", "selu_", "celu", "celu_", "gelu", "silu", "mish", "hardtanh", "hardtanh_", "hardswish", "hardsigmoid", "softplus", "softsign", "logsigmoid", "tanh", "tanh_", "sigmoid", "sigmoid_", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_dropout", "alpha_dropout", "batch_norm", "local_response_norm", "prelu", "add", "add_", "__add__", "__radd__", "__iadd__", "sub", "__sub__", "__rsub__", "mul", "mul_", "__mul__", "__rmul__", "__imul__", "div", "__truediv__", "neg", "abs", "exp", "log", "sqrt", "pow", "clamp", "maximum", "minimum", "where", "cat", "concat", "concatenate", "contiguous", "clone", "to", "float", "double", "type_as", "detach", "channel_shuffle"]
-)
+# fmt: off
+POINTWISE = {
+    "relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "elu", "elu_", "selu", "selu_", "celu",
+    "celu_", "gelu", "silu", "mish", "hardtanh", "hardtanh_", "hardswish", "hardsigmoid", "softplus",
+    "softsign", "logsigmoid", "tanh", "tanh_", "sigmoid", "sigmoid_", "dropout", "dropout1d", "dropout2d",
+    "dropout3d", "feature_dropout", "alpha_dropout", "batch_norm", "local_response_norm", "prelu", "add",
+    "add_", "__add__", "__radd__", "__iadd__", "sub", "__sub__", "__rsub__", "mul", "mul_", "__mul__",
+    "__rmul__", "__imul__", "div", "__truediv__", "neg", "abs", "exp", "log", "sqrt", "pow", "clamp",
+    "maximum", "minimum", "where", "cat", "concat", "concatenate", "contiguous", "clone", "to", "float",
+    "double", "type_as", "detach", "channel_shuffle",
+}
+# fmt: on
 RESHAPES = {"flatten", "view", "reshape", "squeeze"}
 PRODUCTS = {"matmul", "__matmul__", "mm", "bmm", "addmm", "baddbmm"}
 
@@ -211,7 +220,7 @@ def _on(value: Any, axis: int, default: int) -> Any:
 
 def _multiply_adds(name: str, args: tuple, kwargs: dict, output: Tensor) -> int:
     """Return the multiply-adds per input; biases, activations and pooling count as none."""
-    each = output.numel() // max(output.shape[0], 1)
+    each = output.numel() // max(len(output), 1) if output.ndim else 1
     if name == "linear":
         return each * args[0].shape[-1]
     if name in PRODUCTS:

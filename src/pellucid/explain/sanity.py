@@ -166,8 +166,8 @@ def deletion(
     maps = maps.sum(1) if maps.ndim == 4 else maps
     if inputs.ndim != 4 or maps.shape != (len(inputs), *inputs.shape[2:]) or steps < 1 or orders < 1:
         raise UsageError(
-            f"maps of shape {maps.shape} for inputs of shape {tuple(inputs.shape)}, {steps} steps, "
-            f"{orders} orders; maps (N, H, W) of the inputs' size and at least one step and one order are needed"
+            f"maps of shape {maps.shape} for inputs of shape {tuple(inputs.shape)}, {steps} steps, {orders} "
+            "orders; maps (N, H, W) of the inputs' size and at least one step and one order are needed"
         )
     generator = np.random.default_rng(seed)
     shares = np.linspace(0, 1, steps + 1)
