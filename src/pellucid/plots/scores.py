@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,9 +65,9 @@ def bars(
         shown = finite("image", image, dimensions=(2, 3))
         bare(panels.pop(0), "the image").imshow(shown, cmap="gray", vmin=0, vmax=255)
     colours = _winner_colours(names, probabilities, true)
-    _bar_panel(panels[0], names, logits, colours, "{:.2f}")
+    _bar_panel(panels[0], names, logits, colours, "{:.2f}".format)
     dress(panels[0], "class scores (logits)", "score (no unit)", "class")
-    _bar_panel(panels[1], names, probabilities * 100, colours, "{:.1f}")
+    _bar_panel(panels[1], names, probabilities * 100, colours, _percent)
     dress(panels[1], "softmax: probabilities", "probability (%)")
     panels[1].set_xlim(0, 118)
     panels[1].set_xticks(range(0, 101, 20))
@@ -98,32 +98,47 @@ def draw_softmax(panels: Sequence[Axes], logits: np.ndarray, classes: Sequence[s
         (powers / total, "4. divided by the sum: p", "probability"),
     )
     for panel, (values, title, unit) in zip(panels, steps, strict=True):
-        _bar_panel(panel, classes, values, colours, "")
+        _bar_panel(panel, classes, values, colours, lambda value: short(value, 4))
         dress(panel, title, unit, "class" if panel is panels[0] else "")
 
 
-def cross_entropy(probability: float, *, name: str = "the true class") -> Figure:
+def cross_entropy(
+    probability: float, *, name: str = "the true class", surer: Sequence[float] = (0.5, 0.9, 0.99)
+) -> Figure:
     """Draw the loss -log p over all probabilities, and the point where this image stands.
 
+    Args:
+        surer: probabilities whose loss is marked too where they are larger: were the network surer.
     Raises:
         ValueError: ``probability`` is not in (0, 1].
     """
     figure = canvas(8, 4.8, "Cross-entropy: the surer of the truth, the smaller the loss")
-    draw_cross_entropy(figure.subplots(), probability, name)
+    draw_cross_entropy(figure.subplots(), probability, name, surer=surer)
     return figure
 
 
-def draw_cross_entropy(axes: Axes, probability: float, name: str) -> None:
-    """Draw the curve -log p and this image's point on one panel."""
+def draw_cross_entropy(
+    axes: Axes,
+    probability: float,
+    name: str,
+    *,
+    loss: float | None = None,
+    surer: Sequence[float] = (),
+) -> None:
+    """Draw the curve -log p and this image's point on one panel; ``loss`` is -log p unless given."""
     if not 0 < probability <= 1:
         raise ValueError(f"probability of {name} is {probability}; expected more than 0 and at most 1")
-    loss = -float(np.log(probability)) + 0.0
-    low = min(0.005, probability / 2)
-    chances = np.geomspace(low, 1, 400)
+    loss = -float(np.log(probability)) + 0.0 if loss is None else loss
+    chances = np.geomspace(min(0.005, probability / 2), 1, 400)
     axes.plot(chances, -np.log(chances), color=BLUE, linewidth=2, label="loss = -log p")
     axes.plot([probability, probability, 0], [0, loss, loss], color=VERMILLION, linestyle=":", linewidth=1.2)
     label = f"this image: p = {short(probability, 4)}, loss = {short(loss, 4)}"
     axes.plot(probability, loss, "o", color=VERMILLION, markersize=9, label=label, zorder=4, clip_on=False)
+    markers = iter(("s", "D", "^", "v", "P"))
+    for chance in (chance for chance in surer if chance > probability):
+        text = f"were it surer: p = {chance:g}, loss = {short(-float(np.log(chance)), 4)}"
+        look = {"color": PAPER, "markeredgecolor": BLUE, "markeredgewidth": 1.6, "linestyle": ""}
+        axes.plot(chance, -np.log(chance), next(markers), label=text, clip_on=False, zorder=3, **look)
     dress(axes, "", f"probability p given to {name}", "loss (nats)")
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, max(-np.log(0.005), loss * 1.1))
@@ -216,8 +231,8 @@ def per_class(
                 textcoords="offset points", va="center", fontsize=SMALL, color=QUIET, fontfamily=FONTS,
             )  # fmt: skip
         dress(axes, measure, f"{measure} (line: 95 % interval)", "" if index else "class")
-        axes.xaxis.set_major_formatter(PercentFormatter(1))
-        axes.locator_params(axis="x", nbins=5)
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+        axes.locator_params(axis="x", nbins=4)
         grid(axes)
     panels[0].set_yticks(range(len(table)), list(table))
     panels[0].set_ylim(len(table) - 0.5, -0.5)
@@ -265,20 +280,25 @@ def embedding(
 
 
 def _bar_panel(
-    axes: Axes, names: Sequence[str], values: np.ndarray, colours: Sequence[str], form: str
+    axes: Axes, names: Sequence[str], values: np.ndarray, colours: Sequence[str], form: Callable[[float], str]
 ) -> None:
     rows = np.arange(len(names))
     axes.barh(rows, values, color=colours, height=0.72)
     axes.axvline(0, color=QUIET, linewidth=0.8)
     for row, value in enumerate(values):
-        text = form.format(value) if form else short(float(value), 4)
-        place = {"xytext": (4 if value >= 0 else -4, 0), "ha": "left" if value >= 0 else "right"}
+        text = form(float(value))
+        leftwards = value < 0 or (value == 0 and values.max() == 0)
+        place: Any = {"xytext": (-4, 0), "ha": "right"} if leftwards else {"xytext": (4, 0), "ha": "left"}
         axes.annotate(text, (value, row), textcoords="offset points", va="center", fontsize=SMALL, fontfamily=FONTS, **place)
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     room = 0.22 * ((high - low) or 1)
     axes.set_xlim(low - room * (low < 0), high + room * (high > 0 or low == 0))
     axes.set_yticks(rows, names)
     axes.set_ylim(len(names) - 0.4, -0.6)
+
+
+def _percent(value: float) -> str:
+    return "< 0.1" if 0 < value < 0.1 else f"{value:.1f}"
 
 
 def _winner_colours(names: Sequence[str], values: np.ndarray, true: str | None) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
@@ -16,7 +17,6 @@ from PIL import Image
 from pellucid.plots.canvas import CATEGORIES, INK, MARKERS, PAPER, canvas, colour_bar, dress, filled, finite, legend
 
 RINGS = 16
-COLOURS = 128  # a GIF holds 256; fewer make it small
 SHADES = "Greys"  # the paths carry the colours
 RACE_DOTS_PER_INCH = 72
 
@@ -151,8 +151,16 @@ def _settled(figure: Figure, moving: list) -> object:
     return drawn.copy_from_bbox(figure.bbox)
 
 
+def _palette() -> list[np.ndarray]:
+    """Few colours make a small file: greys, and each path's colour pure and on its way to white."""
+    greys = [np.full(3, level) for level in np.linspace(0, 1, 40)]
+    pure = [np.array(to_rgb(colour)) for colour in (INK, *CATEGORIES)]
+    return greys + [1 - share * (1 - colour) for colour in pure for share in (1, 0.75, 0.5, 0.25)]
+
+
 def _gif(pictures: list[Image.Image], seconds: float) -> bytes:
-    palette = pictures[-1].quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([round(255 * part) for colour in _palette() for part in colour])
     indexed = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     each = max(20, round(1000 * seconds / len(pictures)))
     written = io.BytesIO()
