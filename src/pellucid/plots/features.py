@@ -105,7 +105,9 @@ def feature_maps(before: np.ndarray, after: np.ndarray, *, title: str = "Feature
     signed = {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
     amounts = {"cmap": AMOUNTS, "vmin": min(0.0, float(after.min())), "vmax": max(float(after.max()), 1e-12)}
     place = {"columns": columns, "inches": 1.15}
-    tiles.place(left, before[:count], captions=[f"{text}\n" for text in texts], framed=True, **place, **signed)
+    tiles.place(
+        left, before[:count], captions=[f"{text}\n" for text in texts], framed=True, **place, **signed
+    )
     tiles.place(right, after[:count], captions=shares, **place, **amounts)
     bare(left, f"before: {_shown('maps', count, len(before))}")
     bare(right, f"after: {clipped.mean():.0%} of all values clipped to zero")
@@ -146,7 +148,9 @@ def heat(
     note = "this row: the same methods\non a network with\nrandom weights.\n\nSimilar maps would mean\nthat the method shows the\nimage, not the network."
     bare(panels[1, 0]).text(0, 0.5, note, fontsize=TEXT, color=QUIET, va="center", fontfamily=FONTS)
     for axes, name in zip(panels[1, 1:], maps, strict=True):
-        agrees = f"similarity {similarity[name]:+.2f}" if similarity and name in similarity else "random weights"
+        agrees = (
+            f"similarity {similarity[name]:+.2f}" if similarity and name in similarity else "random weights"
+        )
         _overlay(axes, image, finite(f"twin of {name}", twins[name], dimensions=2), agrees)
     return figure
 
@@ -168,7 +172,9 @@ def exciting(
     columns = max(len(stack) for stack in stacks.values())
     lines = 1 if values else 0
     figure = canvas(
-        tiles.inches_wide(columns) + 1.8, tiles.inches_high(len(rows) * columns, columns=columns, lines=lines) + 0.7, title
+        tiles.inches_wide(columns) + 1.8,
+        tiles.inches_high(len(rows) * columns, columns=columns, lines=lines) + 0.7,
+        title,
     )
     axes = figure.subplots()
     blank = np.full_like(next(iter(stacks.values()))[0], 255)

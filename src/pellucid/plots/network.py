@@ -88,7 +88,9 @@ def _sizes(shapes: Sequence[tuple[int, ...]]) -> list[tuple[float, float]]:
     sizes = []
     for shape in shapes:
         if len(shape) == 1:
-            sizes.append((0.2, max(TALLEST * 1.15 * math.sqrt(shape[0] / units), SPACING * min(shape[0], 10))))
+            sizes.append(
+                (0.2, max(TALLEST * 1.15 * math.sqrt(shape[0] / units), SPACING * min(shape[0], 10)))
+            )
             continue
         behind = SHIFT * (_sheets(shape[0]) - 1)
         height, width = (max(TALLEST * 0.75 * side / pixels, LEAST) for side in shape[1:])

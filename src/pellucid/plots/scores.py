@@ -163,11 +163,15 @@ def confusion(
     figure = canvas(max(side, 4) + 2.6, max(side, 3.5) + 1.8, title)
     axes = figure.subplots()
     drawn = axes.imshow(share, cmap=AMOUNTS, norm=PowerNorm(0.35, 0, 1))
-    dress(axes, f"{int(matrix.sum()):,} images; {np.trace(matrix) / max(matrix.sum(), 1):.2%} on the diagonal")
+    dress(
+        axes, f"{int(matrix.sum()):,} images; {np.trace(matrix) / max(matrix.sum(), 1):.2%} on the diagonal"
+    )
     axes.set_xlabel("predicted class (columns)", fontsize=TEXT, fontfamily=FONTS)
     axes.set_ylabel("true class (rows)", fontsize=TEXT, fontfamily=FONTS)
     long = max(map(len, classes)) > 3
-    axes.set_xticks(range(len(classes)), classes, rotation=45 if long else 0, ha="right" if long else "center")
+    axes.set_xticks(
+        range(len(classes)), classes, rotation=45 if long else 0, ha="right" if long else "center"
+    )
     axes.set_yticks(range(len(classes)), classes)
     axes.tick_params(length=0)
     if len(classes) <= MOST_COUNTS:
@@ -207,7 +211,9 @@ def reliability(
 
 
 def per_class(
-    table: Mapping[str, Mapping[str, Mapping[str, Any]]], *, title: str = "Precision, recall and F1 of each class"
+    table: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    *,
+    title: str = "Precision, recall and F1 of each class",
 ) -> Figure:
     """Draw the scores of each class with their 95 % intervals.
 
@@ -266,13 +272,27 @@ def embedding(
         if not len(own):
             continue
         colour, marker = CATEGORIES[index % 10], MARKERS[index % 10]
-        axes.scatter(*own.T, s=12, color=colour, marker=marker, alpha=0.55, linewidths=0, label=f"{name} ({len(own)})")
+        axes.scatter(
+            *own.T, s=12, color=colour, marker=marker, alpha=0.55, linewidths=0, label=f"{name} ({len(own)})"
+        )
         box = {"boxstyle": "round,pad=0.25", "facecolor": PAPER, "edgecolor": colour, "linewidth": 2}
         middle = np.median(own, axis=0)
-        axes.text(*middle, name, fontsize=TEXT, weight="bold", color=INK, bbox=box, ha="center", va="center", zorder=5)
+        axes.text(
+            *middle,
+            name,
+            fontsize=TEXT,
+            weight="bold",
+            color=INK,
+            bbox=box,
+            ha="center",
+            va="center",
+            zorder=5,
+        )
     if wrong is not None and np.any(wrong):
         rings = points[np.asarray(wrong, dtype=bool)]
-        axes.scatter(*rings.T, s=55, facecolors="none", edgecolors=INK, linewidths=1.1, label=f"mistake ({len(rings)})")
+        axes.scatter(
+            *rings.T, s=55, facecolors="none", edgecolors=INK, linewidths=1.1, label=f"mistake ({len(rings)})"
+        )
     axes.set_xticks([])
     axes.set_yticks([])
     legend(axes, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.8)
@@ -289,7 +309,15 @@ def _bar_panel(
         text = form(float(value))
         leftwards = value < 0 or (value == 0 and values.max() == 0)
         place: Any = {"xytext": (-4, 0), "ha": "right"} if leftwards else {"xytext": (4, 0), "ha": "left"}
-        axes.annotate(text, (value, row), textcoords="offset points", va="center", fontsize=SMALL, fontfamily=FONTS, **place)
+        axes.annotate(
+            text,
+            (value, row),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            fontfamily=FONTS,
+            **place,
+        )
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     room = 0.22 * ((high - low) or 1)
     axes.set_xlim(low - room * (low < 0), high + room * (high > 0 or low == 0))
@@ -328,7 +356,9 @@ def _calibration(panels: np.ndarray, bins: Sequence[Mapping[str, float]], name: 
     lower.bar(middles, [entry["count"] for entry in used], widths, color=ORANGE)
     for middle, entry in zip(middles, used, strict=True):
         at = (middle, entry["count"])
-        lower.annotate(f"{int(entry['count']):,}", at, (0, 2), textcoords="offset points", ha="center", fontsize=8)
+        lower.annotate(
+            f"{int(entry['count']):,}", at, (0, 2), textcoords="offset points", ha="center", fontsize=8
+        )
     dress(lower, "", "confidence: probability of the class it chose", "images (log)")
     lower.set_yscale("log")
     lower.set_ylim(0.7, 6 * max(entry["count"] for entry in used))

@@ -14,11 +14,22 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from pellucid.plots.canvas import CATEGORIES, INK, MARKERS, PAPER, canvas, colour_bar, dress, filled, finite, legend
+from pellucid.plots.canvas import (
+    CATEGORIES,
+    INK,
+    MARKERS,
+    PAPER,
+    canvas,
+    colour_bar,
+    dress,
+    filled,
+    finite,
+    legend,
+)
 
 RINGS = 16
 SHADES = "Greys"  # the paths carry the colours
-RACE_DOTS_PER_INCH = 72
+RACE_DOTS_PER_INCH = 90
 
 
 def surface(
@@ -71,7 +82,14 @@ def race_gif(
     runners = [_runner(axes, index, name) for index, name in enumerate(checked)]
     _start(axes, paths)
     clock = axes.text(
-        0.985, 0.02, "", transform=axes.transAxes, ha="right", fontsize=11, color=INK, bbox={"facecolor": PAPER, "edgecolor": "none"}
+        0.985,
+        0.02,
+        "",
+        transform=axes.transAxes,
+        ha="right",
+        fontsize=11,
+        color=INK,
+        bbox={"facecolor": PAPER, "edgecolor": "none"},
     )
     legend(axes, loc="upper left", bbox_to_anchor=(0, -0.1), ncols=5)
     longest = max(len(path) for path in checked.values()) - 1
@@ -112,7 +130,9 @@ def _map(
     axes.set_xlim(float(grid_x.min()), float(grid_x.max()))
     axes.set_ylim(float(grid_y.min()), float(grid_y.max()))
     if minimum is not None:
-        axes.plot(*minimum, "*", color=INK, markersize=16, markeredgecolor=PAPER, label="minimum", linestyle="")
+        axes.plot(
+            *minimum, "*", color=INK, markersize=16, markeredgecolor=PAPER, label="minimum", linestyle=""
+        )
     return figure, axes
 
 
@@ -136,7 +156,16 @@ def _runner(axes: Axes, index: int, name: str) -> tuple[Line2D, Line2D]:
 
 def _start(axes: Axes, paths: Mapping[str, np.ndarray]) -> None:
     first = next(iter(paths.values()))[0]
-    axes.plot(*first, "o", color=PAPER, markeredgecolor=INK, markeredgewidth=1.8, markersize=9, label="start", linestyle="")
+    axes.plot(
+        *first,
+        "o",
+        color=PAPER,
+        markeredgecolor=INK,
+        markeredgewidth=1.8,
+        markersize=9,
+        label="start",
+        linestyle="",
+    )
 
 
 def _settled(figure: Figure, moving: list) -> object:

@@ -67,7 +67,10 @@ def walk_page(
         loss, loss_after: nats, before and after the step.
         step: what the step was, in words.
     """
-    pixels, normalised = finite("pixels", pixels, dimensions=2), finite("normalised", normalised, dimensions=2)
+    pixels, normalised = (
+        finite("pixels", pixels, dimensions=2),
+        finite("normalised", normalised, dimensions=2),
+    )
     logits = finite("logits", logits, dimensions=1)
     probabilities = finite("probabilities", probabilities, dimensions=1)
     same_length(logits=logits, probabilities=probabilities, classes=classes)
@@ -96,7 +99,9 @@ def walk_page(
 
 
 def _name(band: Any, text: str) -> None:
-    band.suptitle(text, x=0.008, ha="left", fontsize=HEADING + 1, color=INK, fontweight="bold", fontfamily=FONTS)
+    band.suptitle(
+        text, x=0.008, ha="left", fontsize=HEADING + 1, color=INK, fontweight="bold", fontfamily=FONTS
+    )
 
 
 def _beginning(band: Any, pixels: np.ndarray, normalised: np.ndarray) -> None:
@@ -116,7 +121,9 @@ def _beginning(band: Any, pixels: np.ndarray, normalised: np.ndarray) -> None:
 
 
 def _height(layer: Mapping[str, Any]) -> float:
-    return 2.75 if np.ndim(layer["before"]) == 1 else 2.45
+    if np.ndim(layer["before"]) == 1:
+        return 2.6
+    return 2.3 if layer["after"] is None else 1.9
 
 
 def _layer(band: Any, layer: Mapping[str, Any], number: int) -> None:
@@ -124,7 +131,7 @@ def _layer(band: Any, layer: Mapping[str, Any], number: int) -> None:
     before = finite(f"{name}, before", layer["before"], dimensions=(1, 3))
     _name(band, f"{number}. {name} ({layer['kind']}, {' x '.join(map(str, before.shape))} values)")
     if layer["after"] is None:
-        _values(band, band.subplots(), before, f"{name}: no activation follows")
+        _values(band, band.subplots(), before, "its values; no activation follows")
         return
     after = finite(f"{name}, after", layer["after"], dimensions=(1, 3))
     left, right = band.subplots(1, 2)
@@ -153,13 +160,13 @@ def _values(band: Any, axes: Axes, values: np.ndarray, title: str) -> None:
 
 
 def _signed_bars(axes: Axes, values: np.ndarray) -> None:
-    places = np.arange(values.size)
-    for part, colour in ((values < 0, BLUE), (values >= 0, ORANGE)):
-        axes.bar(places[part], values[part], width=1.0 if values.size > 60 else 0.8, color=colour, linewidth=0)
+    edges = np.arange(values.size + 1) - 0.5
+    axes.stairs(values.clip(max=0), edges, fill=True, color=BLUE, linewidth=0)
+    axes.stairs(values.clip(min=0), edges, fill=True, color=ORANGE, linewidth=0)
     axes.axhline(0, color=QUIET, linewidth=0.8)
     axes.set_xlim(-0.6, values.size - 0.4)
     if values.size <= 20:
-        axes.set_xticks(places)
+        axes.set_xticks(range(values.size))
     grid(axes, "y")
 
 
