@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 INK, QUIET, RULE, PAPER = "#1b1f24", "#5b6470", "#e3e6ea", "#ffffff"
 BLUE, ORANGE, GREEN, VERMILLION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
@@ -90,6 +91,14 @@ def grid(axes: Axes, axis: Any = "both") -> None:
     """Draw thin lines behind the data of a panel."""
     axes.set_axisbelow(True)
     axes.grid(True, axis=axis, color=RULE, linewidth=0.8)
+
+
+def logarithmic(axes: Axes) -> None:
+    """Make the y axis logarithmic, with plain numbers (0.1, 0.2, 0.5, 1) instead of powers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def legend(axes: Axes, **place: Any) -> None:

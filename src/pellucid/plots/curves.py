@@ -28,6 +28,7 @@ from pellucid.plots.canvas import (
     finite,
     grid,
     legend,
+    logarithmic,
     same_length,
     short,
 )
@@ -70,7 +71,9 @@ def training(
     names = list(dict.fromkeys(name for record in records for name in record.get("scores") or {}))
     panels = 1 + bool(rates) + len(names)
     figure = canvas(9, 2.6 * panels + 1.4, title)
-    axes = figure.subplots(panels, 1, sharex=True, squeeze=False, height_ratios=[1.6] + [1] * (panels - 1))[:, 0]
+    axes = figure.subplots(panels, 1, sharex=True, squeeze=False, height_ratios=[1.6] + [1] * (panels - 1))[
+        :, 0
+    ]
     _loss(axes[0], steps, losses, smoothing)
     for panel, name in zip(axes[1:], names, strict=False):
         _score(panel, records, name)
@@ -101,9 +104,16 @@ def comparison(
     filled("runs", runs)
     figure = canvas(12.5, 4.6 + 0.32 * len(runs), title)
     spec = figure.add_gridspec(2, 2, height_ratios=[4, 0.6 + 0.32 * len(runs)])
-    loss = dress(figure.add_subplot(spec[0, 0]), "Training loss", "step (batches seen)", "loss (nats per image)")
+    loss = dress(
+        figure.add_subplot(spec[0, 0]),
+        f"Training loss, smoothed ({smoothing:g})",
+        "step (batches seen)",
+        "loss (nats per image)",
+    )
     course = dress(figure.add_subplot(spec[0, 1]), f"Validation {score}", "step (batches seen)", score)
-    final = dress(figure.add_subplot(spec[1, :]), f"Final {score}: each dot a seed, the bar their median", score)
+    final = dress(
+        figure.add_subplot(spec[1, :]), f"Final {score}: each dot a seed, the bar their median", score
+    )
     ends: dict[str, np.ndarray] = {}
     for index, (name, seeds) in enumerate(runs.items()):
         filled(f"setting {name}", seeds)
@@ -113,7 +123,7 @@ def comparison(
         _band(course, scores, name, index)
         ends[name] = np.array([values[-1] for _, values in scores])
     if loss.dataLim.y0 > 0:
-        loss.set_yscale("log")
+        logarithmic(loss)
     _final(final, ends, list(runs))
     for axes in (loss, course, final):
         grid(axes)
@@ -137,9 +147,10 @@ def learning_rates(
     axes.plot(rates, losses, color=BLUE, alpha=0.3, linewidth=1, label="loss of each batch")
     axes.plot(rates, smoothed, color=BLUE, linewidth=2, label=f"smoothed ({smoothing:g})")
     axes.set_xscale("log")
-    spread = float(np.ptp(smoothed)) or 1.0
-    top = min(float(losses.max()), float(smoothed[0]) + spread, float(smoothed[0]) * 2 + 1)
-    axes.set_ylim(float(min(losses.min(), smoothed.min())) - 0.05 * spread, top + 0.1 * spread)
+    fall = float(smoothed[0] - smoothed.min()) or 1.0
+    axes.set_ylim(
+        float(losses.min()) - 0.3 * fall, float(smoothed[0]) + 0.6 * fall
+    )  # the explosion is cut off
     if suggestion is not None:
         label = f"suggestion: {short(suggestion, 2)}"
         axes.axvline(suggestion, color=VERMILLION, linestyle="--", linewidth=1.8, label=label)
@@ -170,7 +181,17 @@ def histograms(
             f"range {short(float(flat.min()))} to {short(float(flat.max()))}\n"
             f"mean {mean:.3f} (line)\ndeviation {deviation:.3f} (band)"
         )
-        axes.text(0.97, 0.97, note, transform=axes.transAxes, ha="right", va="top", fontsize=SMALL, fontfamily=FONTS, color=INK)
+        axes.text(
+            0.97,
+            0.97,
+            note,
+            transform=axes.transAxes,
+            ha="right",
+            va="top",
+            fontsize=SMALL,
+            fontfamily=FONTS,
+            color=INK,
+        )
     low, high = panels[0].get_ylim()
     panels[0].set_ylim(low, high ** (1.35) / low**0.35)
     return figure
@@ -214,7 +235,7 @@ def _loss(axes: Axes, steps: np.ndarray, losses: np.ndarray, smoothing: float) -
     label = f"smoothed ({smoothing:g}, debiased)"
     axes.plot(steps, smooth(losses, smoothing), color=BLUE, linewidth=2, label=label)
     if losses.min() > 0 and losses.max() > 10 * losses.min():
-        axes.set_yscale("log")
+        logarithmic(axes)
     legend(axes, loc="upper right")
 
 

@@ -29,23 +29,26 @@ MOST_TILES = 64
 MOST_CHANNELS = 16
 
 
-def weights(pictures: np.ndarray, *, columns: int = 10, title: str = "First-layer weights") -> Figure:
+def weights(
+    pictures: np.ndarray, *, columns: int = 10, noun: str = "unit", title: str = "First-layer weights"
+) -> Figure:
     """Show the weights of each unit of a first layer as a picture, blue below zero, orange above.
 
     Args:
         pictures: ``(U, H, W)``; the first 64 units are drawn, and the heading says so.
+        noun: what one picture belongs to.
     """
     pictures = finite("pictures", pictures, dimensions=3)
     shown = pictures[:MOST_TILES]
     columns = min(columns, len(shown))
-    captions = [f"unit {index}" for index in range(len(shown))]
+    captions = [f"{noun} {index}" for index in range(len(shown))]
     high = tiles.inches_high(len(shown), columns=columns, lines=1, inches=1.0)
     figure = canvas(max(tiles.inches_wide(columns), 5) + 1.2, high + 1.0, title)
     axes = figure.subplots()
     limit = _limit(shown)
     look = {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
     tiles.place(axes, shown, columns=columns, captions=captions, framed=True, **look)
-    bare(axes, _shown("units", len(shown), len(pictures)))
+    bare(axes, _shown(f"{noun}s", len(shown), len(pictures)))
     colour_bar(figure, axes.images[0], axes, "weight")
     return figure
 
@@ -59,7 +62,7 @@ def filters(kernels: np.ndarray, *, title: str = "Convolution filters") -> Figur
     kernels = finite("kernels", kernels, dimensions=4)
     outputs, inputs = kernels.shape[:2]
     if inputs == 1:
-        return weights(kernels[:, 0], columns=8, title=title)
+        return weights(kernels[:, 0], columns=8, noun="filter", title=title)
     shown = kernels[:MOST_CHANNELS, :MOST_CHANNELS]
     rows, columns = shown.shape[:2]
     side = 0.42
@@ -102,7 +105,9 @@ def feature_maps(before: np.ndarray, after: np.ndarray, *, title: str = "Feature
     signed = {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
     amounts = {"cmap": AMOUNTS, "vmin": min(0.0, float(after.min())), "vmax": max(float(after.max()), 1e-12)}
     place = {"columns": columns, "inches": 1.15}
-    tiles.place(left, before[:count], captions=[f"{text}\n" for text in texts], framed=True, **place, **signed)
+    tiles.place(
+        left, before[:count], captions=[f"{text}\n" for text in texts], framed=True, **place, **signed
+    )
     tiles.place(right, after[:count], captions=shares, **place, **amounts)
     bare(left, f"before: {_shown('maps', count, len(before))}")
     bare(right, f"after: {clipped.mean():.0%} of all values clipped to zero")
@@ -140,10 +145,12 @@ def heat(
         _overlay(axes, image, finite(name, values, dimensions=2), name)
     if not twins:
         return figure
-    note = "below: the same methods\non a network with\nrandom weights.\n\nSimilar maps would mean\nthat the method shows the\nimage, not the network."
+    note = "this row: the same methods\non a network with\nrandom weights.\n\nSimilar maps would mean\nthat the method shows the\nimage, not the network."
     bare(panels[1, 0]).text(0, 0.5, note, fontsize=TEXT, color=QUIET, va="center", fontfamily=FONTS)
     for axes, name in zip(panels[1, 1:], maps, strict=True):
-        agrees = f"similarity {similarity[name]:+.2f}" if similarity and name in similarity else "random weights"
+        agrees = (
+            f"similarity {similarity[name]:+.2f}" if similarity and name in similarity else "random weights"
+        )
         _overlay(axes, image, finite(f"twin of {name}", twins[name], dimensions=2), agrees)
     return figure
 
@@ -165,7 +172,9 @@ def exciting(
     columns = max(len(stack) for stack in stacks.values())
     lines = 1 if values else 0
     figure = canvas(
-        tiles.inches_wide(columns) + 1.8, tiles.inches_high(len(rows) * columns, columns=columns, lines=lines) + 0.7, title
+        tiles.inches_wide(columns) + 1.8,
+        tiles.inches_high(len(rows) * columns, columns=columns, lines=lines) + 0.7,
+        title,
     )
     axes = figure.subplots()
     blank = np.full_like(next(iter(stacks.values()))[0], 255)

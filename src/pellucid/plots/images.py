@@ -95,7 +95,9 @@ def averages(images_per_class: Mapping[str, np.ndarray]) -> Figure:
     captions = [f"{name}: mean of {len(stack):,}" for name, stack in stacks.items()]
     columns = min(5, len(means))
     high = tiles.inches_high(len(means), columns=columns, lines=1, inches=1.6)
-    figure = canvas(max(tiles.inches_wide(columns, inches=1.6), 5.5), high + 0.7, "The average image of each class")
+    figure = canvas(
+        max(tiles.inches_wide(columns, inches=1.6), 5.5), high + 0.7, "The average image of each class"
+    )
     look = {"cmap": "gray", "vmin": 0, "vmax": 255}
     tiles.place(figure.subplots(), means, columns=columns, captions=captions, inches=1.6, **look)
     return figure
@@ -170,9 +172,7 @@ def _write_values(axes: Axes, values: np.ndarray, *, size: float, middle: float 
     for (row, column), value in np.ndenumerate(values):
         colour = PAPER if value < middle else INK
         text = short(float(value)) if values.dtype.kind == "f" else str(int(value))
-        axes.text(
-            column, row, text, fontsize=size, color=colour, ha="center", va="center", fontfamily=FONTS
-        )
+        axes.text(column, row, text, fontsize=size, color=colour, ha="center", va="center", fontfamily=FONTS)
 
 
 def _flatten_small(picture: Axes, line: Axes) -> None:
@@ -244,9 +244,12 @@ def _flatten_large(figure, image: np.ndarray) -> None:
     owners = np.repeat(np.arange(height), width).reshape(1, -1)
     rows.imshow(owners, cmap=AMOUNTS, aspect="auto", interpolation="nearest")
     curve = dress(
-        figure.add_subplot(spec[2, 1]), "the same values as a curve", f"position = {width} r + c", "value, 0 to 255"
+        figure.add_subplot(spec[2, 1]),
+        "the same values as a curve",
+        f"position = {width} r + c",
+        "value, 0 to 255",
     )
-    curve.fill_between(np.arange(flat.size), flat[0], step="mid", color=BLUE, linewidth=0)
+    curve.stairs(flat[0], np.arange(flat.size + 1) - 0.5, fill=True, color=BLUE)
     curve.set_xlim(-0.5, flat.size - 0.5)
     curve.set_ylim(0, 260)
     for axes in (strip, rows):

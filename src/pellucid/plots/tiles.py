@@ -44,7 +44,9 @@ def place(
             axes.plot(*_outline(edges), color=RULE, linewidth=1)
         if index < len(captions) and captions[index]:
             at = (left + 0.5, top + 1 + 0.25 * INCH_PER_LINE / inches)
-            axes.text(*at, captions[index], fontsize=SMALL, color=INK, ha="center", va="top", fontfamily=FONTS)
+            axes.text(
+                *at, captions[index], fontsize=SMALL, color=INK, ha="center", va="top", fontfamily=FONTS
+            )
     rows = -(-len(pictures) // columns)
     bare(axes, axes.get_title(loc="left"))
     axes.set_xlim(-GAP / 2, columns * (1 + GAP) - GAP / 2)
