@@ -1,7 +1,8 @@
-"""The bare loop: what Pellucid's engine does in a step and nothing else, for measuring the engine's overhead.
+"""The bare loop: what Pellucid's engine does in a step and nothing else, for measuring the engine's
+overhead.
 
-Resident ``uint8`` images, one index-select, pixels / 255, forward, backward, optimiser step. No clock, no log, no
-checkpoint, no check for non-finite losses: whatever these cost is the overhead.
+Resident ``uint8`` images, one index-select, pixels / 255, forward, backward, optimiser step. No clock, no
+log, no checkpoint, no check for non-finite losses: whatever these cost is the overhead.
 """
 
 from time import perf_counter

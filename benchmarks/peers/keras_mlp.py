@@ -1,7 +1,7 @@
 """The Keras ``mnist_mlp`` recipe in Keras 3; ``keras_torch.py`` and ``keras_jax.py`` choose the backend.
 
-784-512-512-10, ReLU, dropout 0.2, RMSprop 1e-3, batch 128, pixels / 255. ``fit`` gets arrays and prints nothing,
-which is the fastest of its ordinary uses; ``jit_compile`` stays at Keras's default.
+784-512-512-10, ReLU, dropout 0.2, RMSprop 1e-3, batch 128, pixels / 255. ``fit`` gets arrays and prints
+nothing, which is the fastest of its ordinary uses; ``jit_compile`` stays at Keras's default.
 """
 
 import os
@@ -27,7 +27,9 @@ def main(backend, packages):
     clock = epoch_clock(keras)
     model.fit(pixels(images), labels, batch_size=128, epochs=options.epochs, verbose=0, callbacks=[clock])
     _, score = model.evaluate(pixels(test_images), test_labels, batch_size=1000, verbose=0)
-    material.report(options, peer=f"keras_{backend}", packages=packages, seconds=clock.seconds, accuracy=score)
+    material.report(
+        options, peer=f"keras_{backend}", packages=packages, seconds=clock.seconds, accuracy=score
+    )
 
 
 def network(keras):

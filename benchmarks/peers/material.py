@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,10 +24,14 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     """The arguments that every peer understands."""
     arguments = argparse.ArgumentParser(description=description)
     arguments.add_argument("--epochs", type=int, default=3)
-    arguments.add_argument("--images", type=int, default=TRAINING_IMAGES, help="training images (default: 55000)")
+    arguments.add_argument(
+        "--images", type=int, default=TRAINING_IMAGES, help="training images (default: 55000)"
+    )
     arguments.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--data", type=Path, help="an .npz with train_images, train_labels, test_images, ...")
+    arguments.add_argument(
+        "--data", type=Path, help="an .npz with train_images, train_labels, test_images, ..."
+    )
     return arguments
 
 
@@ -59,19 +64,35 @@ def load(chosen: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def report(
-    chosen: argparse.Namespace, *, peer: str, packages: Sequence[str], seconds: Sequence[float], accuracy: float
+    chosen: argparse.Namespace,
+    *,
+    peer: str,
+    packages: Sequence[str],
+    seconds: Sequence[float],
+    accuracy: float,
 ) -> None:
-    """Print the one JSON line: ``seconds`` per epoch (training only) and the final test ``accuracy``."""
-    line = {
+    """Print the one JSON line (see ``line``)."""
+    print(json.dumps(line(chosen, peer=peer, packages=packages, seconds=seconds, accuracy=accuracy)))
+
+
+def line(
+    chosen: argparse.Namespace,
+    *,
+    peer: str,
+    packages: Sequence[str],
+    seconds: Sequence[float],
+    accuracy: float | None,
+) -> dict[str, Any]:
+    """What a peer answers: ``seconds`` per epoch (training only) and its test ``accuracy`` in [0, 1]."""
+    return {
         "peer": peer,
         "versions": {package: importlib.metadata.version(package) for package in packages},
         "seconds_per_epoch": [round(value, 4) for value in seconds],
-        "accuracy": round(float(accuracy), 5),
+        "accuracy": None if accuracy is None else round(float(accuracy), 5),
         "epochs": len(seconds),
         "threads": chosen.threads,
         "images": chosen.images,
     }
-    print(json.dumps(line))
 
 
 def _arrays(path: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

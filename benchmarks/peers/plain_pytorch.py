@@ -1,7 +1,8 @@
 """The Keras ``mnist_mlp`` recipe the way most people write it in PyTorch: Dataset, DataLoader, loop.
 
-784-512-512-10, ReLU, dropout 0.2, RMSprop 1e-3 with Keras's rho 0.9 and epsilon 1e-7, batch 128, pixels / 255.
-The images are turned into floats once, before the clock starts, which is kinder than doing it an image at a time.
+784-512-512-10, ReLU, dropout 0.2, RMSprop 1e-3 with Keras's rho 0.9 and epsilon 1e-7, batch 128, pixels /
+255. The images are turned into floats once, before the clock starts, which is kinder than doing it an
+image at a time.
 """
 
 from time import perf_counter

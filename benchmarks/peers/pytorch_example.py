@@ -1,9 +1,10 @@
 """PyTorch's basic MNIST example: its network, its recipe, and what it does to every single image.
 
-Two 3 x 3 convolutions (32, 64), 2 x 2 maximum, dropout 0.25, 9216-128, dropout 0.5, 10; Adadelta 1.0, times 0.7
-an epoch, batch 64 in file order (the example shuffles on accelerators only). Each image becomes a PIL picture, then a
-float tensor, then (x - 0.1307) / 0.3081: the operations of torchvision's transforms, written out here because
-torchvision is not used. The example's printing is left out. (pytorch/examples, mnist/main.py)
+Two 3 x 3 convolutions (32, 64), 2 x 2 maximum, dropout 0.25, 9216-128, dropout 0.5, 10; Adadelta 1.0,
+times 0.7 an epoch, batch 64 in file order (the example shuffles on accelerators only). Each image becomes
+a PIL picture, then a float tensor, then (x - 0.1307) / 0.3081: the operations of torchvision's
+transforms, written out here because torchvision is not used. The example's printing is left out.
+(pytorch/examples, mnist/main.py)
 """
 
 from time import perf_counter
