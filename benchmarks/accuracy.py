@@ -109,7 +109,7 @@ def merged(row: Row | None, setting: str, seed: int, answer: dict) -> Row:
         "source": claim.source,
         "seconds": _joined(number(value) for value in seconds.values()),
         "command": " ".join(["pellucid train digits", *flags, "--seed SEED"]),
-        "machine": f"{answer['threads']} cores",
+        "machine": results.machine(answer["threads"]),
     }
 
 

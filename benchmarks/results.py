@@ -61,3 +61,8 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
 def number(value: float) -> str:
     """Four significant digits, as the files keep them."""
     return f"{value:.4g}"
+
+
+def machine(threads: int) -> str:
+    """How the files describe a machine: by the cores that were used, nothing else."""
+    return "1 core" if threads == 1 else f"{threads} cores"

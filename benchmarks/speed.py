@@ -27,6 +27,8 @@ from time import perf_counter, sleep
 
 import numpy as np
 import results
+from peers import material
+from PIL import Image
 from results import FOLDER, Row, number
 from suite import BENCHMARKS, EPOCHS, PROCESS, Benchmark, System
 
@@ -47,7 +49,7 @@ class Measurement:
 def main() -> None:
     """Run the benchmarks asked for; each one's rows are written as soon as it is done."""
     options = arguments()
-    options.threads = options.threads or len(os.sched_getaffinity(0))
+    material.use_cores(options.threads)
     if not options.quick:
         refuse_company()
     with tempfile.TemporaryDirectory() as folder:
@@ -71,13 +73,19 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=0, help="the same for all (default: every core)")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="the same for all")
     parser.add_argument(
         "--quick", action="store_true", help="one round, one epoch of 2,000 images; print only"
     )
     parser.add_argument("--peers-python", type=Path, default=PEERS_PYTHON)
     options = parser.parse_args()
-    return argparse.Namespace(**vars(options) | {"rounds": 1 if options.quick else options.rounds})
+    options.peers_python = options.peers_python.absolute()  # not resolved: it is a link
+    options.rounds = 1 if options.quick else options.rounds
+    if options.rounds < 1:
+        parser.error(f"--rounds is {options.rounds}; give 1 or more")
+    if not options.peers_python.is_file():
+        parser.error(f"no peers' Python at {options.peers_python}; make bench sets it up (requirements.txt)")
+    return options
 
 
 def measure(benchmark: Benchmark, folder: Path, options: argparse.Namespace) -> list[dict[str, Measurement]]:
@@ -160,7 +168,7 @@ def row(
         "ratio": "",
         "n": str(len(samples)),
         "command": " ".join(["python", *system.command(quick=options.quick, threads=options.threads)]),
-        "machine": f"{options.threads} cores",
+        "machine": results.machine(options.threads),
         "versions": rounds[0][system.name].versions,
     }
 
@@ -190,9 +198,6 @@ def refuse_company() -> None:
 
 def lay_out(folder: Path) -> None:
     """Put MNIST for every peer, and one digit to predict, into the folder the processes run in."""
-    from peers import material
-    from PIL import Image
-
     arrays = material.load(material.parser(None).parse_args([]))
     names = ("train_images", "train_labels", "test_images", "test_labels")
     np.savez(folder / "mnist.npz", **dict(zip(names, arrays, strict=True)))
