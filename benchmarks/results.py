@@ -1,0 +1,68 @@
+"""The CSV files of results: read, replace the rows of one key, write whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+Row = dict[str, str]
+
+FOLDER = Path(__file__).resolve().parent
+SPEED = FOLDER / "results.csv"
+SPEED_COLUMNS = (
+    *("date", "benchmark", "subject", "peer", "unit"),
+    *("median", "low", "high", "ratio", "n", "command", "machine", "versions"),
+)
+ACCURACY = FOLDER / "accuracy.csv"
+ACCURACY_COLUMNS = (
+    *("date", "setting", "seeds", "scores", "median", "min", "max", "n"),
+    *("paper", "source", "seconds", "command", "machine"),
+)
+
+
+def read(path: Path, columns: Sequence[str]) -> list[Row]:
+    """The rows of a results file; none when there is no file yet.
+
+    Raises:
+        ValueError: the file's columns are not ``columns``.
+    """
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="ascii") as file:
+        rows = csv.DictReader(file)
+        if tuple(rows.fieldnames or ()) != tuple(columns):
+            raise ValueError(
+                f"{path.name} has the columns {rows.fieldnames}, expected {list(columns)}; remove it"
+            )
+        return list(rows)
+
+
+def replaced(rows: Iterable[Row], new: Sequence[Row], key: str) -> list[Row]:
+    """``rows`` with ``new`` in the place of those that have one of its values under ``key``."""
+    rows = list(rows)
+    names = {row[key] for row in new}
+    first = next((index for index, row in enumerate(rows) if row[key] in names), len(rows))
+    before = [row for row in rows[:first] if row[key] not in names]
+    return [*before, *new, *(row for row in rows[first:] if row[key] not in names)]
+
+
+def write(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write beside the file, then rename: an interrupted benchmark leaves the old results whole."""
+    temporary = path.with_suffix(".writing")
+    with temporary.open("w", newline="", encoding="ascii") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(temporary, path)
+
+
+def number(value: float) -> str:
+    """Four significant digits, as the files keep them."""
+    return f"{value:.4g}"
+
+
+def machine(threads: int) -> str:
+    """How the files describe a machine: by the cores that were used, nothing else."""
+    return "1 core" if threads == 1 else f"{threads} cores"

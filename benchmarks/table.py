@@ -1,0 +1,160 @@
+"""Results as Markdown tables in README and docs: generated between markers, never typed.
+
+    python benchmarks/table.py            rewrite the tables of README.md and docs/
+    python benchmarks/table.py --check    change nothing; end with 1 when a table is not what the results say
+
+A page says where: ``<!-- results:NAME -->`` and, on a later line, ``<!-- /results -->``. NAME is a
+benchmark of ``results.csv``, or ``speed`` (all of them), or ``accuracy`` (``accuracy.csv``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import results
+from results import Row
+
+OPENING = "<!-- results:"
+CLOSING = "<!-- /results -->"
+BLOCK = re.compile(rf"({OPENING}(?P<name>[\w-]+) -->\n).*?({CLOSING})", re.DOTALL)
+NAMES = {
+    "pellucid": "**Pellucid**",
+    "plain_pytorch": "plain PyTorch, DataLoader",
+    "plain_pytorch_10_epochs": "plain PyTorch, DataLoader, 10 epochs of the MLP",
+    "keras_torch": "Keras 3 on torch",
+    "keras_jax": "Keras 3 on JAX",
+    "sklearn_mlp": "scikit-learn, MLPClassifier",
+    "pytorch_example": "PyTorch's MNIST example, an image at a time",
+    "bare_loop": "the bare loop, same steps",
+    "import_torch": '`python -c "import torch"`',
+    "python": '`python -c "pass"`',
+}
+
+
+def main() -> None:
+    """Rewrite or check the pages given, or README.md and docs/."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pages", nargs="*", type=Path)
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; end with 1 when a table is stale"
+    )
+    options = parser.parse_args()
+    try:
+        tables = all_tables(
+            results.read(results.SPEED, results.SPEED_COLUMNS),
+            results.read(results.ACCURACY, results.ACCURACY_COLUMNS),
+        )
+        stale = [page for page in options.pages or default_pages() if renew(page, tables, keep=options.check)]
+    except ValueError as error:
+        sys.exit(str(error))
+    for page in stale:
+        print(f"{page}: " + ("stale; run python benchmarks/table.py" if options.check else "renewed"))
+    sys.exit(1 if stale and options.check else 0)
+
+
+def default_pages() -> list[Path]:
+    """README.md and every page of docs/ that is kept in the repository."""
+    root = results.FOLDER.parent
+    pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    return [page for page in pages if page.is_file() and "_build" not in page.parts]
+
+
+def renew(page: Path, tables: dict[str, str], *, keep: bool) -> bool:
+    """Write the tables into a page, unless ``keep``; returns whether they differ from what stands there."""
+    text = page.read_text(encoding="utf-8")
+    try:
+        new = renewed(text, tables)
+    except ValueError as error:
+        raise ValueError(f"{page}: {error}") from None
+    if new != text and not keep:
+        page.write_text(new, encoding="utf-8")
+    return new != text
+
+
+def renewed(text: str, tables: dict[str, str]) -> str:
+    """``text`` with the lines between each pair of markers replaced by the table of that name.
+
+    Raises:
+        ValueError: a marker is never closed, or names results that there are none of.
+    """
+    blocks = sum(1 for _ in BLOCK.finditer(text))
+    if not blocks == text.count(OPENING) == text.count(CLOSING):
+        raise ValueError(f"every {OPENING}NAME --> needs its {CLOSING} on a later line")
+
+    def table(block: re.Match) -> str:
+        if block["name"] not in tables:
+            raise ValueError(f"no results for {block['name']!r}; there are {', '.join(tables) or 'none yet'}")
+        return block[1] + tables[block["name"]] + block[3]
+
+    return BLOCK.sub(table, text)
+
+
+def all_tables(speed: Sequence[Row], accuracy: Sequence[Row]) -> dict[str, str]:
+    """Name -> Markdown: one table a benchmark, ``speed`` for all, ``accuracy``."""
+    names = dict.fromkeys(row["benchmark"] for row in speed)
+    tables = {name: speed_table([row for row in speed if row["benchmark"] == name]) for name in names}
+    if speed:
+        tables["speed"] = "\n".join(f"**{name}**\n\n{tables[name]}" for name in names)
+    if accuracy:
+        tables["accuracy"] = accuracy_table(accuracy)
+    return tables
+
+
+def speed_table(rows: Sequence[Row]) -> str:
+    """Ours, then each peer, with what ours needs of the peer's time."""
+    ours = next(row for row in rows if row["subject"] == "pellucid")
+    ratios = {row["peer"]: row["ratio"] for row in rows if row["subject"] == "pellucid" and row["peer"]}
+    peers = [row for row in rows if row["subject"] in ratios]
+    lines = [
+        [_system(ours), _spread(ours), ""],
+        *([_system(peer), _spread(peer), f"{float(ratios[peer['subject']]):.2f}x"] for peer in peers),
+    ]
+    head = ["system", f"{ours['unit']}: median (lowest to highest)", "Pellucid / this"]
+    return _markdown(head, lines) + f"\n{ours['machine']}, {ours['date']}, `{ours['command']}`.\n"
+
+
+def accuracy_table(rows: Sequence[Row]) -> str:
+    """Median test accuracy of each setting with its range over the seeds, and the paper's."""
+    head = ["setting", "test accuracy: median (lowest to highest)", "seeds", "paper", "training"]
+    return _markdown(
+        head,
+        (
+            [
+                f"`{row['setting']}`",
+                f"{_percent(row['median'])} ({_percent(row['min'])} to {_percent(row['max'])})",
+                str(len(row["seeds"].split())),
+                f"{_percent(row['paper'])} ({row['source']})" if row["paper"] else "",
+                f"{statistics.median(map(float, row['seconds'].split())):.3g} s",
+            ]
+            for row in rows
+        ),
+    )
+
+
+def _system(row: Row) -> str:
+    name = NAMES.get(row["subject"], row["subject"])
+    return f"{name} ({row['versions']})" if row["versions"] and row["subject"] != "pellucid" else name
+
+
+def _spread(row: Row) -> str:
+    return f"{float(row['median']):.3g} ({float(row['low']):.3g} to {float(row['high']):.3g})"
+
+
+def _percent(value: str) -> str:
+    return f"{100 * float(value):.2f} %"
+
+
+def _markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    whole = [head, ["---"] * len(head), *lines]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in whole)
+
+
+if __name__ == "__main__":
+    main()

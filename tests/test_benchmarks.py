@@ -1,0 +1,204 @@
+"""The benchmarks' bookkeeping: CSV files merge, ratios pair up, tables are generated; nothing is timed here."""
+
+import argparse
+import json
+import sys
+
+import accuracy
+import pytest
+import results
+import speed
+import suite
+import table
+
+
+def speed_row(**changes):
+    row = dict.fromkeys(results.SPEED_COLUMNS, "")
+    row |= {"date": "2020-01-02", "benchmark": "b", "subject": "pellucid", "unit": "s/epoch", "median": "1.5"}
+    return row | {"low": "1.25", "high": "2", "machine": "2 cores", "command": "python x.py"} | changes
+
+
+@pytest.fixture
+def speed_rows():
+    return [
+        speed_row(peer="keras_jax", ratio="0.5"),
+        speed_row(subject="keras_jax", median="3", low="2.9", high="3.25", versions="keras 3.0, jax 0.1"),
+    ]
+
+
+@pytest.fixture
+def options():
+    return argparse.Namespace(threads=2, quick=False)
+
+
+def measured(**samples):
+    return {name: speed.Measurement(values, "") for name, values in samples.items()}
+
+
+def test_rows_of_a_measured_benchmark_replace_the_old_ones_in_their_place():
+    old = [{"k": "a", "v": "1"}, {"k": "b", "v": "2"}, {"k": "b", "v": "3"}, {"k": "c", "v": "4"}]
+    expected = [{"k": "a", "v": "1"}, {"k": "b", "v": "9"}, {"k": "c", "v": "4"}]
+    assert results.replaced(old, [{"k": "b", "v": "9"}], "k") == expected
+
+
+def test_rows_of_a_new_benchmark_go_to_the_end():
+    assert results.replaced([{"k": "a"}], [{"k": "b"}], "k") == [{"k": "a"}, {"k": "b"}]
+
+
+def test_a_results_file_reads_back_what_was_written(tmp_path, speed_rows):
+    results.write(tmp_path / "results.csv", results.SPEED_COLUMNS, speed_rows)
+    assert results.read(tmp_path / "results.csv", results.SPEED_COLUMNS) == speed_rows
+
+
+def test_a_results_file_with_other_columns_is_refused(tmp_path):
+    (tmp_path / "results.csv").write_text("name,seconds\na,1\n")
+    with pytest.raises(ValueError, match="has the columns"):
+        results.read(tmp_path / "results.csv", results.SPEED_COLUMNS)
+
+
+def test_an_interrupted_write_leaves_the_old_results_whole(tmp_path, speed_rows):
+    path = tmp_path / "results.csv"
+    results.write(path, results.SPEED_COLUMNS, speed_rows)
+    with pytest.raises(ValueError):
+        results.write(path, results.SPEED_COLUMNS, [speed_row(), {"no such column": "1"}])
+    assert results.read(path, results.SPEED_COLUMNS) == speed_rows
+
+
+def test_the_ratio_is_the_median_of_the_rounds_ratios():
+    ours, peer = suite.System("pellucid", ()), suite.System("slow", ())
+    rounds = [measured(pellucid=[1.0], slow=[2.0]), measured(pellucid=[9.0], slow=[10.0])]
+    rounds.append(measured(pellucid=[3.0], slow=[4.0]))
+    assert speed.against(ours, peer, rounds) == {"peer": "slow", "ratio": "0.75"}
+
+
+def test_a_benchmark_gives_a_row_for_each_comparison_and_each_peer(options):
+    ours, one, two = (suite.System(name, ("x.py",)) for name in ("pellucid", "one", "two"))
+    rounds = [measured(pellucid=[1.0], one=[2.0], two=[4.0])]
+    rows = speed.tabulate(suite.Benchmark("b", "s", ours, (one, two)), rounds, options)
+    pairs = [(row["subject"], row["peer"], row["ratio"]) for row in rows]
+    assert pairs == [
+        ("pellucid", "one", "0.5"),
+        ("pellucid", "two", "0.25"),
+        ("one", "", ""),
+        ("two", "", ""),
+    ]
+
+
+def test_the_low_and_high_of_a_row_are_the_extremes_of_all_rounds(options):
+    ours = suite.System("pellucid", ("x.py",))
+    rounds = [measured(pellucid=[2.0, 5.0]), measured(pellucid=[1.0, 3.0])]
+    row = speed.row(suite.Benchmark("b", "s", ours), ours, rounds, options)
+    assert (row["low"], row["median"], row["high"], row["n"]) == ("1", "2.5", "5", "4")
+
+
+@pytest.mark.parametrize("benchmark", suite.BENCHMARKS.values(), ids=lambda benchmark: benchmark.name)
+def test_every_script_that_a_benchmark_runs_is_there(benchmark):
+    for system in (benchmark.ours, *benchmark.peers):
+        scripts = [part for part in system.arguments if part.endswith(".py")]
+        assert all((results.FOLDER.parent / script).is_file() for script in scripts)
+
+
+def test_the_first_epoch_of_a_process_is_left_out(monkeypatch, tmp_path, options):
+    answer = {"seconds_per_epoch": [9.0, 2.0, 4.0], "versions": {"torch": "2"}}
+    monkeypatch.setattr(speed, "timed", lambda *_: (30.0, "a warning\n" + json.dumps(answer)))
+    assert speed.run(suite.PLAIN, tmp_path, options) == speed.Measurement([2.0, 4.0], "torch 2")
+
+
+def test_a_speed_table_shows_ours_then_the_peers_with_ratios(speed_rows):
+    assert table.speed_table(speed_rows).splitlines()[2:4] == [
+        "| **Pellucid** | 1.5 (1.25 to 2) |  |",
+        "| Keras 3 on JAX (keras 3.0, jax 0.1) | 3 (2.9 to 3.25) | 0.50x |",
+    ]
+
+
+def test_a_page_gets_the_table_between_its_markers_and_keeps_the_rest():
+    page = "before\n<!-- results:b -->\nold\n<!-- /results -->\nafter\n"
+    assert (
+        table.renewed(page, {"b": "new\n"}) == "before\n<!-- results:b -->\nnew\n<!-- /results -->\nafter\n"
+    )
+
+
+def test_renewing_a_page_twice_changes_nothing(speed_rows):
+    tables = table.all_tables(speed_rows, [])
+    page = "<!-- results:b -->\n<!-- /results -->\n\n<!-- results:speed -->\n<!-- /results -->\n"
+    once = table.renewed(page, tables)
+    assert table.renewed(once, tables) == once
+
+
+def test_a_marker_that_names_no_results_is_an_error():
+    with pytest.raises(ValueError, match="no results for 'c'; there are b"):
+        table.renewed("<!-- results:c -->\n<!-- /results -->", {"b": ""})
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!-- results:b -->\n",
+        "<!-- /results -->\n",
+        "<!-- results:b -->\n<!-- results:b -->\n<!-- /results -->\n",
+    ],
+)
+def test_an_unpaired_marker_is_an_error(page):
+    with pytest.raises(ValueError, match="needs its"):
+        table.renewed(page, {"b": "new\n"})
+
+
+@pytest.mark.parametrize(("typed", "code"), [("| 0.1x |\n", 1), ("", 0)])
+def test_check_fails_for_a_typed_table_and_passes_a_generated_one(
+    typed, code, monkeypatch, tmp_path, speed_rows
+):
+    results.write(tmp_path / "results.csv", results.SPEED_COLUMNS, speed_rows)
+    monkeypatch.setattr(results, "SPEED", tmp_path / "results.csv")
+    monkeypatch.setattr(results, "ACCURACY", tmp_path / "none.csv")
+    page = tmp_path / "page.md"
+    content = typed or table.all_tables(speed_rows, [])["b"]
+    page.write_text(f"<!-- results:b -->\n{content}<!-- /results -->\n")
+    monkeypatch.setattr(sys, "argv", ["table.py", "--check", str(page)])
+    with pytest.raises(SystemExit) as end:
+        table.main()
+    assert (end.value.code, content in page.read_text()) == (code, True)
+
+
+def answer(value):
+    return {"accuracy": value, "training_seconds": 10.0, "n": 10000, "threads": 2}
+
+
+def test_the_median_of_a_setting_is_over_all_its_seeds_in_any_order():
+    row = None
+    for seed, value in [(2, 0.98), (0, 0.99), (1, 0.95)]:
+        row = accuracy.merged(row, "paper", seed, answer(value))
+    assert (row["seeds"], row["scores"], row["median"]) == ("0 1 2", "0.9900 0.9500 0.9800", "0.9800")
+
+
+def test_a_seed_run_again_replaces_its_old_score():
+    row = accuracy.merged(None, "paper", 0, answer(0.5))
+    assert accuracy.scores(accuracy.merged(row, "paper", 0, answer(0.75))) == {0: 0.75}
+
+
+def test_a_seed_that_is_already_there_is_not_trained_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "ACCURACY", tmp_path / "accuracy.csv")
+    trained = []
+    monkeypatch.setattr(
+        accuracy, "train_and_evaluate", lambda _, seed, __: trained.append(seed) or answer(0.5)
+    )
+    for seeds in (["1"], ["0", "1", "2"]):
+        monkeypatch.setattr(sys, "argv", ["accuracy.py", "paper", "--seeds", *seeds])
+        accuracy.main()
+    assert trained == [1, 0, 2]
+
+
+def test_an_accuracy_table_shows_percent_range_and_the_papers_score():
+    row = accuracy.merged(None, "paper", 0, answer(0.984))
+    row = accuracy.merged(row, "paper", 1, answer(0.986)) | {"source": "the paper"}
+    last = table.accuracy_table([row]).splitlines()[-1]
+    assert last == "| `paper` | 98.50 % (98.40 % to 98.60 %) | 2 | 98.40 % (the paper) | 10 s |"
+
+
+@pytest.mark.parametrize("cadence", [10, 3, 7])
+def test_epoch_seconds_are_read_from_lines_at_any_cadence(monkeypatch, cadence):
+    monkeypatch.syspath_prepend(str(results.FOLDER / "peers"))
+    import ours
+
+    steps = sorted({*range(cadence, 30, cadence), 30})
+    times = [{"step": step, "seconds": step * 0.5} for step in steps]
+    assert ours.epoch_seconds(times, 3) == pytest.approx([5.0, 5.0, 5.0])
