@@ -1,4 +1,4 @@
-"""Files that survive a power cut: written whole or not at all, sealed by a checksum, read within limits.
+"""Files that survive a power cut: written whole or not at all, and read within limits.
 
 ``Disk`` is the only place that touches the file system for a run, so that tests can put a full disk or a
 power cut in its place. Everything else here is built from its few calls.
@@ -7,9 +7,6 @@ power cut in its place. Everything else here is built from its few calls.
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
-import math
 import os
 import re
 import shutil
@@ -19,12 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import NonFinite, PellucidError, RunError, UsageError
+from pellucid.errors import PellucidError, RunError, UsageError
 
-JSON_LIMIT = 64 * 2**20  # bytes; a vocabulary of a million words fits
-JSON_DEPTH = 64
-SEAL = re.compile(rb'"sha256": ?"([0-9a-f]{64})"')
-ZEROS = "0" * 64
 TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MANY_INTERRUPTS = 1000
@@ -126,6 +119,32 @@ def replace(disk: Disk, path: Path, data: bytes) -> None:
         raise unwritable(disk, path, len(data), error) from error
 
 
+def write_directory(disk: Disk, path: Path, files: dict[str, bytes]) -> None:
+    """Make ``path`` with ``files`` in it, whole or not at all."""
+    temporary = temporary_name(path)
+    try:
+        again(disk.mkdir, temporary)
+        for name, data in files.items():
+            again(disk.write, temporary / name, data)
+            again(disk.sync, temporary / name)
+        again(disk.sync_directory, temporary)
+        again(disk.rename, temporary, path)
+        again(disk.sync_directory, path.parent)
+    except OSError as error:
+        remove_directory(disk, temporary)
+        raise unwritable(disk, path, sum(map(len, files.values())), error) from error
+
+
+def remove_directory(disk: Disk, path: Path) -> None:
+    """Remove a directory of files, as far as the disk allows."""
+    try:
+        for name in disk.names(path):
+            disk.unlink(path / name)
+        disk.rmdir(path)
+    except OSError:
+        return
+
+
 def temporary_name(path: Path) -> Path:
     """Return the name under which ``path`` is written before it is whole."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -175,13 +194,11 @@ def again(call: Callable, *arguments: Any) -> Any:
 
 def unwritable(disk: Disk, path: Path, size: int, error: OSError) -> PellucidError:
     """Return the error that says which file could not be written, why, and that nothing was lost."""
-    where = path.parent
-    while not where.exists() and where.parent != where:
-        where = where.parent
-    try:
-        free = f"{again(disk.free, where)} bytes are free"
-    except OSError:
-        free = "the free space is unknown"
+    free = "the free space is unknown"
+    for directory in path.parents:
+        with suppress(OSError):
+            free = f"{again(disk.free, directory)} bytes are free"
+            break
     advice = "make room" if error.errno in FULL else "make it writable"
     return PellucidError(
         f"{path} cannot be written: {reason(error)}. It needs {size} bytes and {free}. "
@@ -207,105 +224,3 @@ def read(disk: Disk, path: Path, limit: int) -> bytes:
         raise RunError(f"{path} is missing; copy the whole run again or train again") from None
     except OSError as error:
         raise RunError(f"{path} cannot be read: {reason(error)}") from error
-
-
-def seal(head: bytes, rest: bytes = b"") -> bytes:
-    """Return ``head + rest`` with their SHA-256 put where the last ``"sha256": "000..."`` of head stands."""
-    place = seal_place(head)
-    assert place is not None
-    data = head + rest
-    return b"".join([head[: place[0]], digest(data, place).encode(), head[place[1] :], rest])
-
-
-def is_sealed(data: bytes, head: int | None = None) -> bool:
-    """Return whether ``data`` is exactly what ``seal`` returned; ``head`` bytes are searched."""
-    place = seal_place(data[:head])
-    return place is not None and data[slice(*place)] == digest(data, place).encode()
-
-
-def seal_place(head: bytes) -> tuple[int, int] | None:
-    """Return where the last checksum starts and ends in ``head``."""
-    found = None
-    for found in SEAL.finditer(head):
-        pass
-    return found.span(1) if found else None
-
-
-def digest(data: bytes, place: tuple[int, int]) -> str:
-    """Return the SHA-256 of ``data`` as if zeros stood at ``place``."""
-    view = memoryview(data)
-    hashed = hashlib.sha256(view[: place[0]])
-    hashed.update(ZEROS.encode())
-    hashed.update(view[place[1] :])
-    return hashed.hexdigest()
-
-
-def to_json(document: Any, name: str, *, indent: int | None = None) -> bytes:
-    """Return ``document`` as ASCII JSON.
-
-    Raises:
-        NonFinite: it holds a NaN or an infinity, which JSON cannot.
-        UsageError: it holds something else that JSON cannot; ``name`` says whose it is.
-    """
-    separators = (",", ":") if indent is None else None
-    try:
-        return json.dumps(document, allow_nan=False, indent=indent, separators=separators).encode()
-    except ValueError as error:
-        raise NonFinite(f"{name} is not written: {error}; only finite numbers are") from error
-    except (TypeError, RecursionError) as error:
-        raise UsageError(f"{name} cannot be written as JSON: {error}; convert it first") from error
-
-
-def from_json(data: bytes, path: Path | str) -> dict[str, Any]:
-    """Return the JSON object in ``data``.
-
-    Raises:
-        RunError: not JSON, not an object, a key twice, NaN or an infinity, or nested deeper than 64.
-    """
-    try:
-        document = json.loads(
-            data.decode(), parse_constant=refuse, parse_float=finite, object_pairs_hook=unique
-        )
-        deep(document)
-    except RecursionError:
-        raise RunError(f"{path} is damaged: nested too deeply") from None
-    except ValueError as error:
-        raise RunError(f"{path} is damaged: {error}") from None
-    if not isinstance(document, dict):
-        raise RunError(f"{path} is damaged: a JSON object was expected, not {type(document).__name__}")
-    return document
-
-
-def refuse(constant: str) -> None:
-    """Refuse NaN and Infinity, which Python reads and JSON does not know."""
-    raise ValueError(f"{constant} is not a JSON number")
-
-
-def finite(text: str) -> float:
-    """Return a float, refusing what overflows (``1e999``)."""
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text[:20]} is too large")
-    return number
-
-
-def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a dict, refusing a key that stands twice: readers would disagree on its value."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
-
-
-def deep(document: Any) -> None:
-    """Refuse what is nested deeper than ``JSON_DEPTH``."""
-    level = [document]
-    for _ in range(JSON_DEPTH):
-        level = [
-            child
-            for value in level
-            if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
-        ]
-        if not level:
-            return
-    raise ValueError(f"nested deeper than {JSON_DEPTH}")

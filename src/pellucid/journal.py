@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pellucid.disk import Disk, again, from_json, read, replace, to_json, unwritable
+from pellucid.disk import Disk, again, listing, read, replace, unwritable
 from pellucid.errors import RunError
+from pellucid.sealed import from_json, to_json
 
-LIMIT = 512 * 2**20  # bytes
-END = re.compile(rb',"crc":"([0-9a-f]{8})"\}')
-END_LENGTH = 18  # bytes
+LIMIT = 128 * 2**20  # bytes
+END_LENGTH = len(b',"crc":"00000000"}\n')
 HOLE = b"\0" * 8  # what a file system shows where data were promised and never arrived
 
 
@@ -29,46 +30,56 @@ class Journal:
 
     def __init__(self, path: Path, speed_path: Path, disk: Disk, identity: str):
         self.path, self.speed_path, self.disk = path, speed_path, disk
-        self._start = zlib.crc32(identity.encode())
-        self._good: list[tuple[bytes, int]] = []  # lines known to be on the disk, each with its CRC
-        self._ready = False  # whether the file is exactly self._good
+        self._start = self._crc = zlib.crc32(identity.encode())
+        self.count: int | None = None  # lines that are ours, of which the last has self._crc
+        self._clean = False  # whether nothing stands behind them in the file
 
     def append(self, lines: list[dict[str, Any]], times: list[dict[str, Any]]) -> None:
         """Add lines to both files.
 
         Raises:
-            PellucidError: the disk refused; the next call starts again from what is good.
+            PellucidError: the disk refused; the next call first removes what was half written.
         """
-        if not self._ready:
-            self._write(self._read()[0])
-        added = []
-        crc = self._crc()
+        if not self._clean:
+            good = self._read()[0] if self.count is not None else self._intact()
+            self._write(good[: self.count])
+        added, crc = [], self._crc
         for line in lines:
             text, crc = chained(line, crc)
-            added.append((text, crc))
-        self._ready = False
-        append(self.disk, self.path, b"".join(text for text, _ in added))
-        self._good += added
-        self._ready = True
-        append(self.disk, self.speed_path, b"".join(to_json(line, "times") + b"\n" for line in times))
+            added.append(text)
+        data = b"".join(added)
+        self._clean = False
+        try:
+            again(self.disk.append, self.path, data)
+        except OSError as error:
+            raise unwritable(self.disk, self.path, len(data), error) from error
+        self.count, self._crc, self._clean = (self.count or 0) + len(lines), crc, True
+        with suppress(OSError):  # times that are lost change no result
+            again(self.disk.append, self.speed_path, lines_of(times))
 
     def sync(self) -> None:
         """Make the metric log durable. Lost times would be no loss."""
         try:
             again(self.disk.sync, self.path)
         except OSError as error:
-            self._ready = False
+            self._clean = False
             raise unwritable(self.disk, self.path, 0, error) from error
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return the lines; raise RunError if one in the middle was changed."""
+        """Return the lines; raise RunError if one was changed."""
+        return [self._parsed(text) for text, _ in self._intact()]
+
+    def _intact(self) -> list[tuple[bytes, int]]:
+        """Return the lines, dropping what a power cut tore and refusing what else is wrong."""
         good, rest = self._read()
         if b"\n" in rest and HOLE not in rest:
             raise RunError(f"{self.path} is damaged: line {len(good) + 1} does not match its CRC")
-        return [self._parsed(text) for text, _ in good]
+        return good
 
     def speed(self) -> list[dict[str, Any]]:
         """Return the times that can be read."""
+        if self.speed_path.name not in (listing(self.disk, self.speed_path.parent) or []):
+            return []
         found = []
         for line in read(self.disk, self.speed_path, LIMIT).splitlines():
             try:
@@ -79,7 +90,9 @@ class Journal:
 
     def mark(self) -> str:
         """Return how far the good lines reach: their number and last CRC."""
-        good = self._good if self._ready else self._read()[0]
+        if self._clean:
+            return f"{self.count}:{self._crc:08x}"
+        good = self._read()[0]
         return f"{len(good)}:{good[-1][1] if good else self._start:08x}"
 
     def reaches(self, mark: str) -> bool:
@@ -91,28 +104,29 @@ class Journal:
     def rewind(self, step: int) -> None:
         """Drop the lines after ``step`` and everything damaged."""
         self._write([pair for pair in self._read()[0] if self._parsed(pair[0])["step"] <= step])
-        times = [line for line in self.speed() if line.get("step", 0) <= step]
-        replace(self.disk, self.speed_path, b"".join(to_json(line, "times") + b"\n" for line in times))
+        steps = ((line, line.get("step")) for line in self.speed())
+        times = [line for line, its in steps if isinstance(its, int) and its <= step]
+        replace(self.disk, self.speed_path, lines_of(times))
 
     def _write(self, good: list[tuple[bytes, int]]) -> None:
-        self._ready = False
+        """Make ``good`` the content of the file, which holds them already."""
+        self._clean = False
         data = b"".join(text for text, _ in good)
         if data != read(self.disk, self.path, LIMIT):
             replace(self.disk, self.path, data)
-        self._good, self._ready = good, True
-
-    def _crc(self) -> int:
-        return self._good[-1][1] if self._good else self._start
+        self.count, self._crc, self._clean = len(good), good[-1][1] if good else self._start, True
 
     def _read(self) -> tuple[list[tuple[bytes, int]], bytes]:
         """Return the good lines from the start of the file, and the rest."""
         data = read(self.disk, self.path, LIMIT)
         good: list[tuple[bytes, int]] = []
-        crc, begin = self._start, 0
-        while (end := data.find(b"\n", begin) + 1) and (
-            crc_here := checked(data[begin:end], crc)
-        ) is not None:
-            good.append((data[begin:end], crc := crc_here))
+        begin, crc = 0, self._start
+        while end := data.find(b"\n", begin) + 1:
+            text = data[begin:end]
+            crc = zlib.crc32(text[:-END_LENGTH], crc)
+            if text[-END_LENGTH:] != b',"crc":"%08x"}\n' % crc:
+                break
+            good.append((text, crc))
             begin = end
         return good, data[begin:]
 
@@ -130,15 +144,6 @@ def chained(line: dict[str, Any], crc: int) -> tuple[bytes, int]:
     return body + b',"crc":"%08x"}\n' % crc, crc
 
 
-def checked(text: bytes, crc: int) -> int | None:
-    """Return the CRC of a whole line if it is right."""
-    crc = zlib.crc32(text[: -END_LENGTH - 1], crc)
-    return crc if text[-END_LENGTH - 1 :] == b',"crc":"%08x"}\n' % crc else None
-
-
-def append(disk: Disk, path: Path, data: bytes) -> None:
-    """Add ``data`` to ``path``, or raise PellucidError."""
-    try:
-        again(disk.append, path, data)
-    except OSError as error:
-        raise unwritable(disk, path, len(data), error) from error
+def lines_of(documents: list[dict[str, Any]]) -> bytes:
+    """Return one line of JSON for each."""
+    return b"".join(to_json(document, "times") + b"\n" for document in documents)

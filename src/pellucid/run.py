@@ -24,24 +24,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.disk import (
-    JSON_LIMIT,
-    ZEROS,
     Disk,
     again,
-    from_json,
-    is_sealed,
     listing,
     make_directory,
     read,
     remove_leftovers,
     replace,
-    seal,
-    temporary_name,
-    to_json,
     unwritable,
+    write_directory,
 )
 from pellucid.errors import RunError, UsageError, near
 from pellucid.journal import Journal
+from pellucid.sealed import JSON_LIMIT, from_json, read_sealed, sealed_document, to_json
 from pellucid.tensorfile import (
     FILE_LIMIT,
     flatten,
@@ -145,7 +140,7 @@ class Run:
         files["environment.json"] = sealed_document(environment, {**hashes, "finished": None})
         files |= {"progress.jsonl": b"", "speed.jsonl": b""}
         make_directory(disk, path.absolute().parent)
-        write_directory(disk, path, files)
+        write_directory(disk, path.absolute(), files)
         return cls.open(path, disk=disk)
 
     @classmethod
@@ -192,8 +187,12 @@ class Run:
             {"step": progress.step, "seconds": progress.seconds} | (timing or {})
             for progress, timing in self._waiting
         ]
-        self._journal.append(lines, times)
-        self._waiting.clear()
+        before = self._journal.count
+        try:
+            self._journal.append(lines, times)
+        finally:  # what did not reach the file is kept, and what did is not written twice
+            if self._journal.count != before:
+                del self._waiting[: len(lines)]
 
     def sync(self) -> None:
         """Wait until every logged line would survive a power cut."""
@@ -386,46 +385,3 @@ def directory_of_a_run(disk: Disk, path: Path) -> list[str]:
     if not {*DOCUMENTS, "environment.json"} & set(names):
         raise RunError(f"{path} is not a run: it holds none of {', '.join(DOCUMENTS)}")
     return names
-
-
-def write_directory(disk: Disk, path: Path, files: dict[str, bytes]) -> None:
-    """Make ``path`` with ``files`` in it, whole or not at all."""
-    temporary = temporary_name(path)
-    try:
-        again(disk.mkdir, temporary)
-        for name, data in files.items():
-            again(disk.write, temporary / name, data)
-            again(disk.sync, temporary / name)
-        again(disk.sync_directory, temporary)
-        again(disk.rename, temporary, path)
-        again(disk.sync_directory, path.parent)
-    except OSError as error:
-        remove_directory(disk, temporary)
-        raise unwritable(disk, path, sum(map(len, files.values())), error) from error
-
-
-def remove_directory(disk: Disk, path: Path) -> None:
-    """Remove a directory of files, as far as the disk allows."""
-    try:
-        for name in disk.names(path):
-            disk.unlink(path / name)
-        disk.rmdir(path)
-    except OSError:
-        return
-
-
-def sealed_document(document: dict[str, Any], seals: Any) -> bytes:
-    """Return JSON that ends with ``seals`` under "run" and with its own SHA-256."""
-    if taken := {"run", "sha256"} & set(document):
-        raise UsageError(f"{sorted(taken)} cannot be names here; the run's own checksums are called so")
-    return seal(to_json({**document, "run": seals, "sha256": ZEROS}, "the run", indent=2) + b"\n")
-
-
-def read_sealed(disk: Disk, path: Path) -> tuple[dict[str, Any], Any]:
-    """Return what ``sealed_document`` was given."""
-    data = read(disk, path, JSON_LIMIT)
-    if not is_sealed(data):
-        raise RunError(f"{path} was changed or cut off: its content does not match its SHA-256")
-    document = from_json(data, path)
-    document.pop("sha256", None)
-    return document, document.pop("run", None)

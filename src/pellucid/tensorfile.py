@@ -12,26 +12,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.disk import ZEROS, Disk, from_json, is_sealed, read, replace, seal, to_json
+from pellucid.disk import Disk, read, replace
 from pellucid.errors import RunError
+from pellucid.sealed import ZEROS, from_json, is_sealed, seal, seal_place, to_json
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FILE_LIMIT = 4 * 2**30  # bytes
-HEADER_LIMIT = 16 * 2**20  # bytes
+HEADER_LIMIT = 8 * 2**20  # bytes
 BITS = {
-    "F64": 64,
-    "F32": 32,
-    "F16": 16,
-    "BF16": 16,
-    "I64": 64,
-    "I32": 32,
-    "I16": 16,
-    "I8": 8,
-    "U8": 8,
-    "BOOL": 8,
-}
+    "F64": 64, "F32": 32, "F16": 16, "BF16": 16,
+    "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U8": 8, "BOOL": 8,
+}  # fmt: skip
 METADATA = "__metadata__"
 
 
@@ -116,6 +109,8 @@ def read_header(data: bytes, path: Path | str) -> dict[str, str]:
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or not 2 <= length <= min(HEADER_LIMIT, len(data) - 8):
         raise RunError(f"{path} is damaged: it is no safetensors file or was cut off ({len(data)} bytes)")
+    if seal_place(data[: 8 + length]) is None:
+        raise RunError(f"{path} carries no SHA-256; it is damaged or was not written by pellucid")
     if not is_sealed(data, 8 + length):
         raise RunError(f"{path} is damaged: its content does not match its SHA-256")
     header = from_json(data[8 : 8 + length], path)
@@ -127,10 +122,9 @@ def read_header(data: bytes, path: Path | str) -> dict[str, str]:
         if place[0] != end:
             raise RunError(f"{path} is damaged: its tensors overlap or leave a gap at byte {end}")
         end = place[1]
-    if end != len(data) - 8 - length:
-        raise RunError(
-            f"{path} is damaged: its header declares {end} bytes, {len(data) - 8 - length} are there"
-        )
+    held = len(data) - 8 - length
+    if end != held:
+        raise RunError(f"{path} is damaged: its header declares {end} bytes, {held} are there")
     return metadata
 
 
