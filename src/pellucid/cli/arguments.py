@@ -8,13 +8,11 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
+from typing import TYPE_CHECKING, NoReturn, get_type_hints
 
-from pellucid.errors import DataError, UsageError, near
+from pellucid.errors import UsageError, near
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from pellucid.task import Task
     from pellucid.verbs.trained import Trained
 
@@ -113,29 +111,6 @@ def open_network(reference: str, task_file: str | None = None) -> Trained:
     return open_trained(reference, find_kind(task_file) if task_file else None)
 
 
-def read_input(trained: Trained, word: str) -> tuple[dict[str, Any], int | None]:
-    """Return an input as its stages (name -> array, the raw sample last) and its class if it is known.
-
-    Args:
-        word: a file, or ``valid:12`` for the validation image with that number.
-    """
-    if word.startswith("valid:"):
-        return _of_data(trained, word)
-    path = Path(word)
-    if not path.is_file():
-        raise DataError(f"{word}: there is no such file; give a picture, or valid:12 for a validation image")
-    from pellucid import media
-
-    return dict(trained.task.takes.into(media.picture(path))), None
-
-
-def as_batch(sample: Any) -> Tensor:
-    """Turn one raw sample into a batch of one, as the data hold it."""
-    import torch
-
-    return torch.from_numpy(sample.copy())[None]
-
-
 def next_run(task: Task) -> Path:
     """Return the first free ``runs/TASK-NETWORK-N``."""
     name = f"{task.name}-{getattr(task, 'network', '')}".rstrip("-")
@@ -157,17 +132,6 @@ def changed(task: Task, field: str, text: str, *, program: str) -> Task:
     several = str(kinds[name]).startswith("tuple")
     words = [f"--{name.replace('_', '-')}", *(text.split("x") if several else [text])]
     return config.parse(task, words, program=program)
-
-
-def _of_data(trained: Trained, word: str) -> tuple[dict[str, Any], int | None]:
-    import torch
-
-    valid = trained.task.data().valid
-    text = word.removeprefix("valid:")
-    if not text.isdigit() or int(text) >= len(valid):
-        raise UsageError(f"{word}: expected valid:0 to valid:{len(valid) - 1}")
-    inputs, targets = valid[torch.tensor([int(text)])]
-    return {"sample": inputs[0].numpy()}, int(targets[0])
 
 
 def _value(words: Sequence[str], flag: str) -> str | None:

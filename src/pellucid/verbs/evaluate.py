@@ -1,0 +1,143 @@
+"""Evaluate: the test set, once, with everything that makes a score worth trusting.
+
+This is the only place that opens a test set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid import metrics
+from pellucid.errors import GateFailed, UsageError, near
+from pellucid.explain import inside, robustness
+from pellucid.learners import outputs_of
+from pellucid.verbs.trained import Trained
+
+WORST = 40  # mistakes in the gallery
+EMBEDDED = 1000  # test samples in the two-dimensional picture
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the test set says of a network.
+
+    Attributes:
+        scores: of the task's metrics.
+        document: all of it as JSON; ``scores.json`` holds this.
+        arrays: what pictures are drawn from, by name.
+    """
+
+    scores: dict[str, metrics.Score]
+    document: dict[str, Any]
+    arrays: dict[str, Any] = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{name}</td><td>{score}</td></tr>" for name, score in self.scores.items())
+        return f"<table><caption>On the test set</caption>{rows}</table>"
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name}: {score}" for name, score in self.scores.items())
+
+
+def evaluate(trained: Trained, *, command: str = "") -> Evaluation:
+    """Test a network on the test set of its task: each sample once."""
+    data = trained.task.data()
+    test = data.test()
+    logits, targets = outputs_of(trained.network, trained.task, test, trained.facts)
+    found = trained.task.metrics(logits, targets, trained.facts)
+    document: dict[str, Any] = {
+        "command": command,
+        "split": "test",
+        "n": len(test),
+        "scores": {name: score.to_json() for name, score in found.items()},
+    }
+    arrays: dict[str, Any] = {"logits": logits.numpy(), "targets": targets.numpy()}
+    if trained.task.gives == "classes":
+        _judge_classes(trained, data.valid, test, document, arrays)
+    return Evaluation(found, document, arrays)
+
+
+def require(evaluation: Evaluation, gates: dict[str, float]) -> None:
+    """Hold scores against what they must at least be.
+
+    Raises:
+        GateFailed: a score is lower.
+        UsageError: there is no such score.
+    """
+    for name, least in gates.items():
+        if name not in evaluation.scores:
+            known = ", ".join(evaluation.scores)
+            raise UsageError(f'no score "{name}"; the scores are {known}.{near(name, evaluation.scores)}')
+        if evaluation.scores[name].value < least:
+            raise GateFailed(f"{name} is {evaluation.scores[name]}; --at-least asked for {least:g}")
+
+
+def _judge_classes(
+    trained: Trained, valid: Any, test: Any, document: dict[str, Any], arrays: dict[str, Any]
+) -> None:
+    """Add what only a classifier can be asked: confusion, calibration, mistakes, robustness."""
+    logits, targets, names = arrays["logits"], arrays["targets"], trained.facts["classes"]
+    probabilities = _softmax(logits)
+    arrays["confusion"] = metrics.confusion(logits, targets)
+    rows = metrics.per_class(arrays["confusion"])
+    document["classes"] = list(names)
+    document["per_class"] = [{"class": name, **row.to_json()} for name, row in zip(names, rows, strict=True)]
+    document["confusion"] = arrays["confusion"].tolist()
+    document["confusion_axes"] = "rows are true classes, columns are predicted classes"
+
+    valid_logits, valid_targets = outputs_of(trained.network, trained.task, valid, trained.facts)
+    temperature = metrics.fit_temperature(valid_logits.numpy(), valid_targets.numpy())
+    document["temperature"] = {"value": temperature, "chosen on": "validation", "n": len(valid_targets)}
+    document["calibration"] = metrics.calibration(probabilities, targets).to_json()
+    document["calibration_with_temperature"] = metrics.calibration(_softmax(logits / temperature), targets).to_json()
+
+    worst = metrics.worst(probabilities, targets, WORST)
+    document["mistakes"] = [
+        {
+            "index": int(i),
+            "true": names[targets[i]],
+            "predicted": names[int(probabilities[i].argmax())],
+            "probability": float(probabilities[i].max()),
+            "probability_of_true": float(probabilities[i, targets[i]]),
+        }
+        for i in worst
+    ]
+    arrays.update(worst=worst, probabilities=probabilities)
+    _add_images(trained, test, document, arrays)
+
+
+def _add_images(trained: Trained, test: Any, document: dict[str, Any], arrays: dict[str, Any]) -> None:
+    """Add what needs the images: robustness, the worst mistakes' pictures, features for the map."""
+    targets, logits = arrays["targets"], arrays["logits"]
+    raw, _ = test[torch.arange(len(test))]
+    if raw.ndim == 3 and raw.dtype == torch.uint8:
+        found = robustness.curves(lambda images: _classify(trained, images), raw, torch.from_numpy(targets))
+        document["robustness"] = {
+            name: {
+                "levels": list(curve.levels),
+                "unit": robustness.UNITS[name],
+                "accuracy": [score.to_json() for score in curve.accuracies],
+            }
+            for name, curve in found.items()
+        }
+        arrays["worst_images"] = raw[arrays["worst"]].numpy()
+    some = torch.arange(min(EMBEDDED, len(test)))
+    inputs, _ = trained.task.prepare(raw[some], facts=trained.facts)
+    arrays["features"] = inside.penultimate(trained.network, inputs)
+    arrays["embedded"] = targets[: len(some)]
+    arrays["embedded_wrong"] = logits[: len(some)].argmax(1) != targets[: len(some)]
+
+
+def _classify(trained: Trained, raw: Tensor) -> Tensor:
+    with torch.inference_mode():
+        parts = [trained.network(trained.task.prepare(part, facts=trained.facts)[0]) for part in raw.split(1000)]
+    return torch.cat(parts)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    return torch.from_numpy(logits).double().softmax(1).numpy()

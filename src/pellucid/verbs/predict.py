@@ -1,0 +1,66 @@
+"""Predict: an input of your own becomes an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid import media
+from pellucid.errors import DataError, UsageError
+from pellucid.task import Answer
+from pellucid.verbs.trained import Trained
+
+VALID = "valid:"
+
+
+def predict(trained: Trained, source: str | Path | np.ndarray) -> Answer:
+    """Answer one input.
+
+    Args:
+        source: a file, ``valid:12`` for a validation sample, or an array as the task's reader takes it.
+    Raises:
+        DataError: the file cannot be read or nothing is found in it.
+    """
+    stages, _ = stages_of(trained, source)
+    return answer_to(trained, raw_sample(stages))
+
+
+def answer_to(trained: Trained, sample: np.ndarray) -> Answer:
+    """Answer one raw sample, as the data hold it."""
+    with torch.inference_mode():
+        return trained.task.answer(trained.network(prepared(trained, sample))[0], trained.facts)
+
+
+def prepared(trained: Trained, sample: np.ndarray) -> Tensor:
+    """Return a raw sample as the network takes it: a batch of one."""
+    inputs, _ = trained.task.prepare(torch.from_numpy(np.array(sample))[None], facts=trained.facts)
+    return inputs
+
+
+def stages_of(trained: Trained, source: str | Path | np.ndarray) -> tuple[dict[str, np.ndarray], int | None]:
+    """Return the stages of an input, name -> array, the raw sample last, and its class where it is known."""
+    if isinstance(source, str) and source.startswith(VALID):
+        return _of_data(trained, source.removeprefix(VALID))
+    takes: Any = trained.task.takes
+    if isinstance(source, np.ndarray):
+        return dict(takes.into(source)), None
+    if not Path(source).is_file():
+        raise DataError(f"{source}: there is no such file; give a picture, or {VALID}12 for a validation sample")
+    return dict(takes.into(media.picture(source))), None
+
+
+def raw_sample(stages: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the last stage, which is what the network's ``prepare`` gets."""
+    return list(stages.values())[-1]
+
+
+def _of_data(trained: Trained, number: str) -> tuple[dict[str, np.ndarray], int]:
+    valid = trained.task.data().valid
+    if not number.isdecimal() or int(number) >= len(valid):
+        raise UsageError(f"{VALID}{number}: expected {VALID}0 to {VALID}{len(valid) - 1}")
+    inputs, targets = valid[torch.tensor([int(number)])]
+    return {"sample": inputs[0].numpy()}, int(targets[0])
