@@ -1,0 +1,124 @@
+"""The machine: which device computes, how its memory is kept, and what to note down about it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .errors import UsageError, near
+
+KINDS = ("auto", "cpu", "cuda", "mps")
+PACKAGES = ("pellucid", "torch", "numpy")
+LARGEST = 2**31 - 1  # of the C int that mallopt takes
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
+
+
+def choose(name: str = "auto") -> torch.device:
+    """Return the device that ``name`` means; "auto" is the fastest there is.
+
+    Args:
+        name: "auto", "cpu", "cuda", "mps", or one card by number as in "cuda:1".
+    Raises:
+        UsageError: there is no such device on this machine.
+    """
+    kind, colon, number = name.partition(":")
+    if kind not in KINDS or (colon and (kind != "cuda" or not number.isdecimal())):
+        raise UsageError(f'device: "{name}" is none of {", ".join(KINDS)} or cuda:NUMBER.{near(name, KINDS)}')
+    if name == "auto":
+        return torch.device("cuda" if has_cuda() else "mps" if has_mps() else "cpu")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise UsageError(f'device: "{name}" was asked for, torch sees {count} CUDA cards; try --device auto')
+    if kind == "mps" and not has_mps():
+        raise UsageError(f'device: "{name}" was asked for, torch sees no Apple GPU; try --device auto')
+    return torch.device(name)
+
+
+def has_cuda() -> bool:
+    """Return whether torch can compute on an NVIDIA or AMD card here."""
+    return torch.cuda.is_available()
+
+
+def has_mps() -> bool:
+    """Return whether torch can compute on an Apple GPU here."""
+    return torch.backends.mps.is_available()
+
+
+def keep_heap() -> bool:
+    """Keep freed memory in this process instead of handing it back; return whether that took.
+
+    glibc gives every block above 128 KiB back to the kernel, which zeroes its pages before the next step
+    gets them again. Training frees and asks for the same blocks in every step, so keeping them saves that
+    work. It holds for the whole process, so a command calls it, not a library function. Elsewhere than
+    on Linux with glibc nothing happens. Source: mallopt(3).
+    """
+    if not has_glibc():
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGEST), (M_TOP_PAD, 16 * 2**20))
+    took = [mallopt(name, value) == 1 for name, value in settings]
+    return all(took)
+
+
+def has_glibc() -> bool:
+    """Return whether the C library of this process is glibc."""
+    try:
+        return (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
+    except (AttributeError, ValueError, OSError):  # not a POSIX system, or one that lacks the name
+        return False
+
+
+def environment(device: torch.device | None = None) -> dict[str, Any]:
+    """Return what somebody needs to repeat a run elsewhere: versions, machine, threads, device.
+
+    There is nothing personal in it: no names of users or hosts, no paths.
+    """
+    return {
+        "python": platform.python_version(),
+        **{name: installed(name) for name in PACKAGES},
+        "commit": commit(Path(__file__).resolve().parents[2]),
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "processor": processor(),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": str(device or "cpu"),
+        "card": torch.cuda.get_device_name(device) if device and device.type == "cuda" else None,
+    }
+
+
+def installed(package: str) -> str | None:
+    """Return the version of an installed package, or None for one that runs from its source."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def processor() -> str | None:
+    """Return the processor's model name where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or None
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, None) or platform.processor() or None
+
+
+def commit(root: Path) -> str | None:
+    """Return the git commit of a checkout of this package, read from two small files, or None."""
+    if not (root / "src" / "pellucid").is_dir():
+        return None  # installed: the nearest .git would be somebody else's
+    try:
+        head = (root / ".git" / "HEAD").read_text().strip()
+        name = head.removeprefix("ref: ")
+        return head if name == head else (root / ".git" / name).read_text().strip()
+    except OSError:
+        return None
