@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from .errors import UsageError, near
+from pellucid.errors import UsageError, near
 
 KINDS = ("auto", "cpu", "cuda", "mps")
 PACKAGES = ("pellucid", "torch", "numpy")
