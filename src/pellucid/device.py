@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from .errors import UsageError, near
+from pellucid.errors import UsageError, near
 
 KINDS = ("auto", "cpu", "cuda", "mps")
 PACKAGES = ("pellucid", "torch", "numpy")
@@ -62,7 +62,8 @@ def keep_heap() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGEST), (M_TOP_PAD, 16 * 2**20))
-    return all([mallopt(name, value) == 1 for name, value in settings])
+    took = [mallopt(name, value) == 1 for name, value in settings]
+    return all(took)
 
 
 def has_glibc() -> bool:

@@ -4,9 +4,9 @@ Everything takes numpy arrays or torch tensors and computes in float64. Targets 
 [0, K - 1]; a NaN, a wrong shape or a label outside the classes is a ``DataError`` (a ``ValueError``).
 """
 
-from .classes import ClassScore, accuracy, confusion, cross_entropy, per_class, top_k, worst
-from .reliability import Calibration, calibration, fit_temperature
-from .score import Comparison, Score, Spread, mcnemar, spread, wilson
+from pellucid.metrics.classes import ClassScore, accuracy, confusion, cross_entropy, per_class, top_k, worst
+from pellucid.metrics.reliability import Calibration, calibration, fit_temperature
+from pellucid.metrics.score import Comparison, Score, Spread, mcnemar, spread, wilson
 
 __all__ = [
     "Calibration",

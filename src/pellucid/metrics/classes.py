@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DataError
-from .score import Score, array, wilson
+from pellucid.errors import DataError
+from pellucid.metrics.score import Score, array, wilson
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

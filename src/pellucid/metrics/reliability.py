@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import DataError
-from .classes import Floats, Integers, checked, checked_probabilities, log_softmax
+from pellucid.errors import DataError
+from pellucid.metrics.classes import Floats, Integers, checked, checked_probabilities, log_softmax
 
 COLDEST, HOTTEST = 0.05, 20.0  # the temperatures that fit_temperature can return
 HALVINGS = 60  # of the interval between them: leaves less than 1e-15

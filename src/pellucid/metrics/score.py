@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DataError
+from pellucid.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,124 @@
+"""The machine: names of devices, the heap, and what is written down about it."""
+
+import getpass
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import pellucid
+from pellucid.device import choose, commit, environment, has_glibc, keep_heap
+
+SOURCE = os.path.dirname(os.path.dirname(pellucid.__file__))
+FAULTS = """
+import resource, sys, torch
+from pellucid.device import keep_heap
+torch.set_num_threads(1)
+if sys.argv[1] == "keep": assert keep_heap()
+def step():
+    return torch.ones(8 * 2**20, dtype=torch.uint8).sum()
+for _ in range(10): step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20): step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def test_auto_is_the_processor_where_there_is_no_card(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    assert choose("auto") == torch.device("cpu")
+
+
+def test_auto_prefers_cuda(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    assert choose("auto") == torch.device("cuda")
+
+
+def test_auto_takes_an_apple_gpu(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    assert choose("auto") == torch.device("mps")
+
+
+def test_a_card_is_chosen_by_number(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert choose("cuda:1") == torch.device("cuda", 1)
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:1"])
+def test_a_missing_card_is_said_with_what_to_do(monkeypatch, name):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(ValueError, match="torch sees 0 CUDA cards; try --device auto"):
+        choose(name)
+
+
+def test_a_missing_apple_gpu_is_said_with_what_to_do(monkeypatch):
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    with pytest.raises(ValueError, match="try --device auto"):
+        choose("mps")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "gpu", "cuda:", "cuda:-1", "cuda:x", "cpu:1", "auto:0", "cuda:1:2", "meta"]
+)
+def test_a_device_that_does_not_exist_is_refused(name):
+    with pytest.raises(ValueError, match="is none of auto, cpu, cuda, mps"):
+        choose(name)
+
+
+def test_a_misspelt_device_gets_the_near_match():
+    with pytest.raises(ValueError, match='Did you mean "cuda"'):
+        choose("cudo")
+
+
+@pytest.mark.skipif(not has_glibc(), reason="only glibc has mallopt")
+def test_a_kept_heap_asks_the_kernel_for_hardly_any_page_again():
+    faults = {}
+    for word in ("keep", "leave"):
+        command = [sys.executable, "-c", FAULTS, word]
+        env = os.environ | {"PYTHONPATH": SOURCE}
+        faults[word] = int(
+            subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
+        )
+    assert faults["keep"] * 10 < faults["leave"]
+
+
+def test_nothing_happens_where_there_is_no_glibc(monkeypatch):
+    monkeypatch.setattr("os.confstr", lambda name: None, raising=False)
+    assert keep_heap() is False
+
+
+def test_the_environment_is_plain_json():
+    assert json.loads(json.dumps(environment(), allow_nan=False)) == environment()
+
+
+def test_the_environment_names_this_python_and_this_torch():
+    found = environment()
+    assert (found["python"], found["torch"]) == (platform.python_version(), torch.__version__)
+
+
+def test_the_environment_names_no_person_no_host_and_no_path():
+    text = json.dumps(list(environment().values()))
+    secrets = (socket.gethostname(), getpass.getuser(), os.getcwd(), os.path.expanduser("~"), sys.prefix)
+    assert [secret for secret in secrets if secret in text] == []
+
+
+def test_the_commit_of_a_checkout_is_read(tmp_path):
+    (tmp_path / "src" / "pellucid").mkdir(parents=True)
+    (tmp_path / ".git" / "refs" / "heads").mkdir(parents=True)
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (tmp_path / ".git" / "refs" / "heads" / "main").write_text("02f9bcf\n")
+    assert commit(tmp_path) == "02f9bcf"
+
+
+def test_the_commit_of_somebody_elses_repository_is_not_read(tmp_path):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("02f9bcf\n")
+    assert commit(tmp_path) is None
