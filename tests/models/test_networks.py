@@ -101,3 +101,23 @@ def test_an_unknown_activation_is_refused_with_the_near_one():
 def test_a_layer_without_units_is_refused():
     with pytest.raises(ValueError, match="784-512-0-10"):
         MLP(hidden=(512, 0))
+
+
+def test_the_cnn_has_the_parameters_added_up_by_hand():
+    weights = 25 * 32 + 9 * 32 * 64 + 9 * 64 * 64 + 9 * 64 * 128 + 128 * 10 + 10
+    norms = 2 * (32 + 64 + 64 + 128)
+    assert parameters(CNN()) == weights + norms
+
+
+def test_the_cnn_shrinks_the_image_to_half_a_quarter_and_three_pixels():
+    maps, sides = torch.zeros(1, 1, 28, 28), []
+    for name, layer in CNN().eval().named_children():
+        maps = layer(maps)
+        if name in ("conv1", "conv2", "conv3", "pool3"):
+            sides.append(maps.shape[2])
+    assert sides == [14, 7, 7, 3]
+
+
+def test_a_cnn_without_maps_is_refused():
+    with pytest.raises(ValueError, match="width 0"):
+        CNN(width=0)
