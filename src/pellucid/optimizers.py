@@ -31,7 +31,8 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "muon": {"learning_rate": 1e-3, "weight_decay": 0.01, "momentum": 0.95},
 }
 
-SCHEDULES = ("constant", "linear", "cosine", "one-cycle")
+SCHEDULES = ("constant", "linear", "cosine", "one-cycle", "exponential")
+LOWEST = 1e-6  # factor at the first step of the exponential schedule
 
 
 def build(
@@ -105,6 +106,8 @@ def schedule(
     ``linear`` and ``cosine`` begin with a straight line up over ``warmup`` steps; for ``one-cycle`` a
     ``warmup`` > 0 is the length of its rise, instead of ``rise``.
 
+    ``exponential`` rises from ``LOWEST`` to 1 by equal factors: the learning-rate range test (Smith 2017).
+
     Args:
         step: 0 for the first update, ``steps - 1`` for the last one.
         warmup: in steps.
@@ -124,6 +127,8 @@ def schedule(
             "step >= 0, steps >= 1, warmup >= 0 and rise in [0, 1]."
         )
     step = min(step, steps)
+    if name == "exponential":
+        return LOWEST ** (1 - step / max(1, steps - 1))
     if name == "one-cycle":
         return _one_cycle(step, steps, warmup or rise * steps, first, last)
     if step < warmup:

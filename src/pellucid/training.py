@@ -31,8 +31,8 @@ class Training:
     """peak learning rate; None takes the optimiser's own default"""
     weight_decay: float | None = None
     """pull of the weights towards zero; None takes the optimiser's own default"""
-    schedule: Literal["one-cycle", "cosine", "linear", "constant"] = "one-cycle"
-    """how the learning rate changes with the step"""
+    schedule: Literal["one-cycle", "cosine", "linear", "constant", "exponential"] = "one-cycle"
+    """how the learning rate changes with the step; exponential rises, for the range test of lr-find"""
     warmup: float = 0.0
     """part of the steps, 0 to 1, over which the learning rate rises; one-cycle takes 0.3 when this is 0"""
     clip: float | None = None

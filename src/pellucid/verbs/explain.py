@@ -1,0 +1,102 @@
+"""Explain: where a network looked in one input, and what its features are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from pellucid.explain import inside, sanity
+from pellucid.plots import features
+from pellucid.task import Answer
+from pellucid.verbs.predict import answer_to, prepared
+from pellucid.verbs.trained import Trained
+
+UNITS = 8  # units of a layer whose exciting images are shown
+SEARCHED = 2000  # validation images among which they are looked for
+MAPS = 24  # feature maps of a layer that are shown
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a network answered as it did.
+
+    Attributes:
+        answer: what it said.
+        target: the class that is explained.
+        maps: method -> ``(H, W)``: how much each pixel spoke for the class.
+        twins: the same for the network with randomised weights: a map that stays the same explains nothing
+            (Adebayo et al. 2018).
+        similarity: method -> rank correlation of the two, in [-1, 1].
+        sample: the raw input.
+    """
+
+    answer: Answer
+    target: str
+    maps: dict[str, np.ndarray]
+    twins: dict[str, np.ndarray]
+    similarity: dict[str, float]
+    sample: np.ndarray
+
+    def picture(self) -> Figure:
+        """Draw the maps over the input, beside those of the randomised network."""
+        title = f"Why {self.target}? Where the network looked"
+        return features.heat(
+            self.sample, self.maps, twins=self.twins, similarity=self.similarity, title=title
+        )
+
+    def _repr_png_(self) -> bytes:
+        from pellucid.plots import canvas
+
+        return canvas.png(self.picture())
+
+
+def explain(trained: Trained, sample: np.ndarray, target: int | None = None) -> Explanation:
+    """Explain the answer to one raw sample; ``target`` picks another class than the answer's."""
+    inputs, answer = prepared(trained, sample), answer_to(trained, sample)
+    names = list(answer.probabilities)
+    chosen = names.index(answer.text) if target is None else target
+    task, facts = trained.task, trained.facts
+    maps = task.explain(trained.network, inputs, chosen, facts)
+    twins = task.explain(sanity.randomised(trained.network, seed=0), inputs, chosen, facts)
+    similarity = {name: sanity.rank_correlation(maps[name], twins[name]) for name in maps}
+    return Explanation(answer, names[chosen], maps, twins, similarity, sample)
+
+
+def layer_pictures(trained: Trained, sample: np.ndarray) -> Iterator[tuple[str, Figure]]:
+    """Draw what each layer made of one sample: (name, figure), feature maps before and after ReLU."""
+    for layer in inside.layers(trained.network, prepared(trained, sample)):
+        before, after = layer.before[0], layer.after[0]
+        if layer.kind == "ReLU" and before.ndim == 3:
+            title = f"{layer.name}: {len(before)} maps of {before.shape[1]} x {before.shape[2]}, before and after ReLU"
+            yield f"maps-{layer.name}", features.feature_maps(before[:MAPS], after[:MAPS], title=title)
+
+
+def feature_pictures(trained: Trained) -> Iterator[tuple[str, Figure]]:
+    """Draw what the network learned: first weights, filters, and the images that excite units most."""
+    first = inside.first_weights(trained.network, shape=tuple(trained.facts["shape"]))
+    yield "first-weights", features.weights(first[:100])
+    for name, kernels in inside.filters(trained.network).items():
+        yield f"filters-{name}", features.filters(kernels, title=f"Convolution filters of {name}")
+    valid = trained.task.data().valid
+    raw, _ = valid[torch.arange(min(SEARCHED, len(valid)))]
+    images, _ = trained.task.prepare(raw, facts=trained.facts)
+    for name in rectified(trained.network):
+        yield f"exciting-{name}", _exciting(trained.network, images, raw, name)
+
+
+def rectified(network: nn.Module) -> list[str]:
+    """Return the names of the ReLU layers, in order."""
+    return [name for name, module in network.named_modules() if isinstance(module, nn.ReLU)]
+
+
+def _exciting(network: nn.Module, images: Tensor, raw: Tensor, layer: str) -> Figure:
+    found: Any = inside.exciting(network, images, layer, list(range(UNITS)), count=9)
+    rows = {f"{layer}, unit {unit}": raw[list(places)].numpy() for unit, places in zip(found.units, found.indices, strict=True)}
+    values = {f"{layer}, unit {unit}": values for unit, values in zip(found.units, found.activations, strict=True)}
+    return features.exciting(rows, values=values, title=f"Validation images that excite units of {layer} most")
