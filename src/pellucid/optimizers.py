@@ -198,8 +198,8 @@ class MuonAdamW(torch.optim.Optimizer):
         expected = [len(group["params"]) for group in self.param_groups]
         if given != expected:
             raise ValueError(
-                f"muon: the saved groups have {given} parameters, this model's have {expected}; load the state "
-                "of a run with the same network."
+                f"muon: the saved groups have {given} parameters, this model's have {expected}; load the "
+                "state of a run with the same network."
             )
         for half in self._halves:
             mine = [groups.pop(0) for _ in half.param_groups]
