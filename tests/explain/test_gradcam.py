@@ -23,7 +23,7 @@ def test_gradcam_equals_captums(layer, reader):
 
 
 def test_the_default_layer_is_the_last_convolution(reader):
-    model, pictures, labels = reader
+    model, pictures, _ = reader
     assert np.array_equal(gradcam(model, pictures[:2], 4), gradcam(model, pictures[:2], 4, layer="conv2"))
 
 
@@ -45,7 +45,7 @@ def test_global_average_pooling_gives_the_class_activation_map():
 
 
 def test_a_relu_in_place_changes_nothing(reader):
-    model, pictures, _ = reader
+    _, pictures, _ = reader
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
     placed = nn.Sequential(plain[0], nn.ReLU(inplace=True), plain[2], plain[3])
@@ -68,6 +68,4 @@ def test_a_misspelt_layer_is_answered_with_the_near_one(cnn, images):
 
 
 def test_enlarging_keeps_a_constant_map_constant():
-    assert np.array_equal(
-        enlarge(np.full((1, 3, 3), 0.5, np.float32), (28, 28)), np.full((1, 28, 28), 0.5, np.float32)
-    )
+    assert np.allclose(enlarge(np.full((1, 3, 3), 0.5, np.float32), (28, 28)), 0.5)

@@ -1,5 +1,7 @@
 """Activations, filters, exciting images and features against plain forward passes."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from pellucid.explain.inside import exciting, feature_maps, filters, first_weigh
 
 def test_each_layers_output_is_the_next_ones_input(cnn, images):
     found = layers(cnn, images)
-    assert all(np.array_equal(a.after, b.before) for a, b in zip(found, found[1:], strict=False))
+    assert all(np.array_equal(a.after, b.before) for a, b in itertools.pairwise(found))
 
 
 def test_the_last_layer_gives_the_networks_answer(cnn, images):

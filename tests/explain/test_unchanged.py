@@ -104,7 +104,9 @@ def test_a_question_leaves_the_inputs_as_they_were(question, unusual, images):
     assert not images.requires_grad
 
 
-@pytest.mark.parametrize("question", ["saliency", "gradcam", "integrated_gradients", "ascend", "touches"])
+@pytest.mark.parametrize(
+    "question", ["saliency", "gradcam", "integrated_gradients", "ascend", "touches", "sanity"]
+)
 def test_gradients_can_be_asked_for_where_they_are_switched_off(question, cnn, images):
     with torch.inference_mode():
         QUESTIONS[question](cnn, images.clone())

@@ -106,6 +106,7 @@ class Touched:
         return self.outside == 0 and self.seen == self.promised and all(self.edges.values())
 
 
+@torch.inference_mode(False)
 def touches(
     model: nn.Module,
     inputs: Tensor,

@@ -61,6 +61,7 @@ def cascade(
         yield weighty[first], compare(maps, explain(changed, inputs, target))
 
 
+@torch.inference_mode(False)
 def randomised(model: nn.Module, *, seed: int = 0, names: list[str] | None = None) -> nn.Module:
     """Return a copy of the network with weights drawn anew, as they are before training.
 

@@ -102,7 +102,7 @@ def targets(outputs: Tensor, target: Target) -> Tensor:
         )
     if len(classes) and (int(classes.min()) < 0 or int(classes.max()) >= outputs.shape[1]):
         raise UsageError(f"target {classes.tolist()} is outside the classes 0 to {outputs.shape[1] - 1}")
-    return classes
+    return classes.clone()  # autograd refuses to keep a tensor that was made in inference mode
 
 
 def scores_of(outputs: Tensor, target: Target) -> Tensor:
