@@ -146,4 +146,4 @@ class Task(ABC):
         """Return where the network looked: method -> ``(H, W)``, for one prepared input ``(1, C, H, W)``."""
         from pellucid.explain.gradients import saliency  # only those who ask why load it
 
-        return {"saliency": saliency(network, inputs, target)}
+        return {"saliency": np.abs(saliency(network, inputs, target)[0]).max(0)}

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 TASKS = {
     "digits": "pellucid.tasks.digits:Digits",
 }
-RELEASED = {
-    "digits": "cnn",
+NETWORKS = {
+    "digits": ("mlp", "cnn", "lenet", "example"),
 }
 SUMMARIES = {
     "digits": "read handwritten digits with an MLP or a CNN (MNIST); the main job",

@@ -15,7 +15,7 @@ from torch.nn import functional
 from torch.utils.data import TensorDataset
 
 from pellucid import metrics
-from pellucid.datasets import augment, mnist, strokes
+from pellucid.datasets import augment, fashion, mnist
 from pellucid.errors import UsageError
 from pellucid.media import ImageInput
 from pellucid.models.cnn import CNN
@@ -42,7 +42,7 @@ class Digits(Task):
     """
 
     name: ClassVar[str] = "digits"
-    takes: ClassVar[ImageInput] = ImageInput(into=None)
+    takes: ClassVar[ImageInput] = ImageInput(into=mnist.from_picture)
 
     dataset: Literal["mnist", "fashion", "tiny"] = "mnist"
     """images to learn from: digits, pieces of clothing, or a few made-up digits for a quick try"""
@@ -143,24 +143,27 @@ class Digits(Task):
 
     def picture(self, sample: np.ndarray, answer: Answer) -> Figure:
         """Draw the image as the network got it, its class scores and its probabilities."""
-        from pellucid.plots import curves  # matplotlib is slow to import and only pictures need it
+        from pellucid.plots import scores  # matplotlib is slow to import and only pictures need it
 
-        names = list(answer.logits)
-        return curves.bars(names, list(answer.logits.values()), list(answer.probabilities.values()), image=sample)
+        logits, probabilities = list(answer.logits.values()), list(answer.probabilities.values())
+        return scores.bars(list(answer.logits), np.array(logits), np.array(probabilities), image=sample)
 
     def explain(
         self, network: nn.Module, inputs: Tensor, target: int, facts: dict[str, Any]
     ) -> dict[str, np.ndarray]:
         """Return where the network looked, by four methods: name -> ``(28, 28)``."""
-        from pellucid.explain import gradcam, gradients, occlusion  # captum is slow to import
+        from pellucid.explain import gradcam, gradients, occlusion  # only those who ask why load them
 
+        black = float(self.prepare(torch.zeros(1, *facts["shape"], dtype=torch.uint8), facts=facts)[0].mean())
+        size = tuple(facts["shape"])
+        integrated = gradients.integrated_gradients(network, inputs, target, baseline=black)
         maps = {
-            "saliency": gradients.saliency(network, inputs, target),
-            "integrated gradients": gradients.integrated_gradients(network, inputs, target)[0],
-            "occlusion": occlusion.occlusion(network, inputs, target),
+            "saliency": gradients.saliency(network, inputs, target)[0, 0],
+            "integrated gradients": integrated.attributions[0, 0],
+            "occlusion": occlusion.occlusion(network, inputs, target, value=black).per_pixel(*size)[0],
         }
         if any(isinstance(module, nn.Conv2d) for module in network.modules()):
-            maps["Grad-CAM"] = gradcam.gradcam(network, inputs, target)
+            maps["Grad-CAM"] = gradcam.enlarge(gradcam.gradcam(network, inputs, target), size)[0]
         return maps
 
     def _test(self) -> TensorDataset:
@@ -203,14 +206,14 @@ class _Tiny:
 
     @staticmethod
     def train() -> tuple[np.ndarray, np.ndarray]:
-        return strokes.tiny(600, seed=1)
+        return mnist.tiny(600, seed=1)
 
     @staticmethod
     def test() -> tuple[np.ndarray, np.ndarray]:
-        return strokes.tiny(200, seed=2)
+        return mnist.tiny(200, seed=2)
 
 
-_SOURCES: dict[str, Any] = {"mnist": mnist, "fashion": mnist, "tiny": _Tiny}
+_SOURCES: dict[str, Any] = {"mnist": mnist, "fashion": fashion, "tiny": _Tiny}
 
 
 def _facts(dataset: str, images: Tensor, labels: Tensor, validation: int) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from pellucid import config, tasks
 from pellucid.errors import RunError, UsageError, near
 from pellucid.run import Run
 from pellucid.task import Task
-
-ZOO = Path(__file__).parent.parent / "zoo"
+from pellucid.zoo import released
 
 
 @dataclass(frozen=True)
@@ -75,17 +74,6 @@ def locate(reference: str | Path) -> Path:
         f"({', '.join(known) or 'none is installed'}).{near(str(reference), known)} "
         "Train one with: pellucid train digits"
     )
-
-
-def released() -> dict[str, Path]:
-    """Return the released models by name; a task's bare name stands for the one it recommends."""
-    found: dict[str, Path] = {}
-    for card in sorted(ZOO.glob("*/*/README.md")):
-        task, name = card.parent.parent.name, card.parent.name
-        found[f"{task}/{name}"] = card.parent
-        if task in tasks.TASKS and name == tasks.RELEASED.get(task):
-            found[task] = card.parent
-    return found
 
 
 def restored(run: Run, kind: type[Task] | None = None) -> Task:

@@ -1,0 +1,52 @@
+"""``pellucid list``: tasks, networks, trained models and their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pellucid.cli.arguments import RUNS, Parser
+from pellucid.cli.screen import Screen
+from pellucid.errors import PellucidError
+from pellucid.run import Run
+from pellucid.tasks import NETWORKS, SUMMARIES
+from pellucid.zoo import released
+
+
+def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
+    """List what there is."""
+    Parser("list", "List the tasks, their networks, the released models and your runs, with scores.").read(words)
+    screen.show(screen.strong("tasks"))
+    screen.table(["task", "networks", "what"], [[name, ", ".join(NETWORKS[name]), text] for name, text in SUMMARIES.items()])
+    models = [{"name": name, **_described(path)} for name, path in released().items()]
+    screen.show("\n" + screen.strong("released models"))
+    _show(models, screen)
+    own = sorted(path.parent for path in RUNS.glob("*/task.json"))
+    runs = [{"name": str(path), **_described(path)} for path in own]
+    screen.show("\n" + screen.strong(f"your runs in {RUNS}/"))
+    _show(runs, screen)
+    return {"tasks": SUMMARIES, "networks": NETWORKS, "released": models, "runs": runs}, 0
+
+
+def _described(path: Path) -> dict[str, Any]:
+    try:
+        run = Run.open(path)
+        scores = (run.scores() or {}).get("evaluate", {}).get("scores", {})
+        finished = run.finished
+    except PellucidError as error:
+        return {"task": "?", "network": "?", "scores": {}, "state": f"unreadable: {error}"}
+    state = "tested" if scores else "trained" if finished else "unfinished"
+    return {"task": run.task.get("task"), "network": run.task.get("network", ""), "scores": scores, "state": state}
+
+
+def _show(rows: list[dict[str, Any]], screen: Screen) -> None:
+    if not rows:
+        screen.show("none")
+        return
+    cells = []
+    for row in rows:
+        score = row["scores"].get("accuracy")
+        said = f"accuracy {score['value']:.2%} on {score['n']:,} test images" if score else row["state"]
+        cells.append([row["name"], row["task"], row["network"], said])
+    screen.table(["name", "task", "network", "test"], cells)

@@ -1,0 +1,42 @@
+"""``pellucid lr-find TASK``: the learning-rate range test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pellucid.cli.arguments import Parser, read_task, split_task
+from pellucid.cli.screen import Screen
+from pellucid.errors import UsageError
+
+
+def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
+    """Find where the loss falls most steeply as the learning rate grows."""
+    name, rest = split_task(words)
+    parser = Parser("lr-find", "Train while the learning rate grows; see where the loss falls and where it explodes.", with_task=name is not None)
+    parser.add_argument("--highest", type=float, default=1.0, help="the rate at the end; the start is a millionth of it")
+    parser.add_argument("--range-steps", type=int, default=200, help="updates in the test")
+    parser.add_argument("--out", type=Path, default=Path("runs/lr-find.png"), help="the picture")
+    if name is None:
+        parser.read(rest)
+        raise UsageError("which task? For example: pellucid lr-find digits")
+    if "--help" in rest:
+        screen.show(parser.format_help())
+    flags, fields = parser.parse_known_args(rest)
+    if flags.highest <= 0:
+        raise UsageError(f"--highest is {flags.highest}; it must be above 0")
+    task = read_task(name, fields, program=f"pellucid lr-find {name}")
+    from pellucid.cli.pictures import write
+    from pellucid.plots import curves
+    from pellucid.verbs.lr_find import range_test
+
+    found = range_test(task, highest=flags.highest, steps=flags.range_steps)
+    screen.show(f"suggested learning rate: {found.suggestion:g}")
+    picture = write(flags.out.parent, flags.out.stem, curves.learning_rates(found.rates, found.losses, found.suggestion), screen)
+    return {
+        "suggestion": found.suggestion,
+        "rates": found.rates.tolist(),
+        "losses": found.losses.tolist(),
+        "picture": str(picture),
+    }, 0

@@ -1,0 +1,63 @@
+"""``pellucid model TASK|RUN``: layers, shapes, parameters, operations, receptive field, a drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pellucid.cli.arguments import Parser, read_task, split_task
+from pellucid.cli.screen import Screen
+from pellucid.errors import UsageError
+
+
+def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
+    """Describe the network of a task, with its flags, without training it."""
+    name, rest = split_task(words)
+    parser = Parser("model", "Layers, shapes, parameters, operations and receptive field.", with_task=name is not None)
+    parser.add_argument("--out", type=Path, help="the drawing; runs/TASK-network.png if not given")
+    if name is None:
+        parser.read(rest)
+        raise UsageError("which task? For example: pellucid model digits --network cnn")
+    if "--help" in rest:
+        screen.show(parser.format_help())
+    flags, fields = parser.parse_known_args(rest)
+    task = read_task(name, fields, program=f"pellucid model {name}")
+    from pellucid.cli.pictures import write
+    from pellucid.explain import anatomy
+    from pellucid.plots import network as drawing
+    from pellucid.verbs.look import first_input
+
+    network, shape = first_input(task)
+    layers, totals = anatomy.describe(network, shape), anatomy.totals(network, shape)
+    rows = [
+        [layer.name, layer.kind, _shape(layer.input_shape), _shape(layer.output_shape), f"{layer.parameters:,}",
+         f"{layer.operations:,}", _shape(layer.receptive_field)]
+        for layer in layers
+    ]  # fmt: skip
+    screen.table(["layer", "kind", "in", "out", "parameters", "multiply-adds", "receptive field"], rows)
+    screen.show(f"{totals.parameters:,} parameters, {totals.operations:,} multiply-adds an input, {totals.bytes / 1e6:.1f} MB")
+    out = flags.out or Path("runs") / f"{task.name}-{getattr(task, 'network', 'network')}.png"
+    picture = write(out.parent, out.stem, drawing.diagram(layers, title=f"{task.name}: {getattr(task, 'network', '')}"), screen)
+    return {
+        "layers": [
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                "input_shape": layer.input_shape,
+                "output_shape": layer.output_shape,
+                "parameters": layer.parameters,
+                "operations": layer.operations,
+                "receptive_field": layer.receptive_field,
+            }
+            for layer in layers
+        ],
+        "parameters": totals.parameters,
+        "operations": totals.operations,
+        "bytes": totals.bytes,
+        "picture": str(picture),
+    }, 0
+
+
+def _shape(shape: Sequence[int] | None) -> str:
+    return " x ".join(str(size) for size in shape) if shape else "all"

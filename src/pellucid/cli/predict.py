@@ -1,0 +1,52 @@
+"""``pellucid predict RUN|TASK INPUT...``: answers as bars, or as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pellucid.cli.arguments import Parser, open_network
+from pellucid.cli.screen import Screen
+from pellucid.errors import UsageError
+
+
+def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
+    """Answer each input."""
+    parser = Parser("predict", "Ask a trained network. A picture may be a photograph of handwriting on paper.")
+    parser.add_argument("reference", metavar="RUN|TASK|FILE.onnx", help="a run, a released model, an exported file")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a PNG or JPEG file, or valid:12")
+    parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
+    parser.add_argument("--engine", choices=("torch", "onnx"), default="torch", help="what computes")
+    parser.add_argument("--show", type=Path, metavar="DIR", help="write a picture of every stage and of the answer")
+    flags = parser.read(words)
+    trained = open_network(flags.reference, flags.task_file)
+    from pellucid.verbs import predict  # torch is loaded by now
+
+    if flags.engine == "onnx":
+        from pellucid.verbs.export import with_onnx
+
+        trained = with_onnx(trained)
+    answers = []
+    for word in flags.inputs:
+        stages, _ = predict.stages_of(trained, word)
+        answer = predict.answer_to(trained, predict.raw_sample(stages))
+        answers.append({"input": word, **answer.to_json()})
+        screen.show(f"{word}: {screen.strong(answer.text)}")
+        notes = [f"{p:7.2%}  score {score:+.2f}" for p, score in zip(answer.probabilities.values(), answer.logits.values(), strict=True)]
+        screen.bars(list(answer.probabilities), list(answer.probabilities.values()), notes)
+        if flags.show:
+            _draw(flags.show, word, trained.task, stages, answer, screen)
+    return {"answers": answers}, 0
+
+
+def _draw(folder: Path, word: str, task: Any, stages: dict[str, Any], answer: Any, screen: Screen) -> None:
+    from pellucid.cli.pictures import write  # matplotlib is slow to import
+    from pellucid.plots import images
+
+    name = re.sub(r"[^a-z0-9]+", "-", Path(word).stem.lower()).strip("-")
+    if not name:
+        raise UsageError(f"{word}: the file's name gives no name for its pictures; rename it")
+    write(folder, f"{name}-stages", images.stages(stages), screen)
+    write(folder, f"{name}-answer", task.picture(list(stages.values())[-1], answer), screen)

@@ -1,0 +1,80 @@
+"""Look: the data of a task as numbers and pictures, before any network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+
+from pellucid.plots import curves, images
+from pellucid.task import Data, Task
+
+SAMPLED = 5000  # training images for histograms
+SHEET = 10  # samples of a class on the sheet
+
+
+def counts(data: Data) -> dict[str, Any]:
+    """Return how many samples each split and each class has, and the range of the raw values."""
+    raw, labels = data.train[torch.arange(len(data.train))]
+    _, valid = data.valid[torch.arange(len(data.valid))]
+    names = data.facts["classes"]
+    values = raw.float()
+    return {
+        "splits": {"train": len(labels), "valid": len(valid)},
+        "classes": {
+            name: {"train": int((labels == i).sum()), "valid": int((valid == i).sum())} for i, name in enumerate(names)
+        },
+        "shape": list(raw.shape[1:]),
+        "type": str(raw.dtype).removeprefix("torch."),
+        "range": [float(values.min()), float(values.max())],
+        "mean": float(values.mean()),
+        "deviation": float(values.std(correction=0)),
+        "share of zeros": float((values == 0).float().mean()),
+        "licence": data.facts.get("licence", ""),
+        "source": data.facts.get("source", ""),
+    }
+
+
+def pictures(data: Data, index: int) -> Iterator[tuple[str, Figure]]:
+    """Draw a sample sheet, one image as numbers, the flattening, and the average image of each class."""
+    raw, labels = (tensor.numpy() for tensor in data.train[torch.arange(len(data.train))])
+    names = data.facts["classes"]
+    chosen = np.concatenate([np.flatnonzero(labels == i)[:SHEET] for i in range(len(names))])
+    yield "samples", images.sheet(raw[chosen], labels[chosen], names, columns=SHEET)
+    title = f"Training image {index}, a {names[labels[index]]}, is a grid of numbers"
+    yield "numbers", images.numbers(raw[index], title=title)
+    yield "flattening", images.flattening(raw[index])
+    means = {name: raw[labels == i].mean(0) for i, name in enumerate(names) if (labels == i).any()}
+    yield "averages", images.averages(means)
+
+
+def normalisations(task: Task, data: Data) -> dict[str, tuple[Task, np.ndarray]]:
+    """Return the task under each way of normalising, and some of its prepared pixels; {} if it has one way."""
+    choices = {field.name: field for field in dataclasses.fields(task)}
+    if "normalize" not in choices:
+        return {}
+    raw, _ = data.train[torch.arange(min(SAMPLED, len(data.train)))]
+    found = {}
+    for name in ("unit", "half", "standard"):
+        changed = dataclasses.replace(task, normalize=name)  # type: ignore[call-arg]
+        found[name] = (changed, changed.prepare(raw, facts=data.facts)[0].flatten().numpy())
+    return found
+
+
+def histogram(data: Data, normalised: dict[str, tuple[Task, np.ndarray]]) -> Figure:
+    """Draw the distribution of the pixels before and after each normalisation."""
+    raw, _ = data.train[torch.arange(min(SAMPLED, len(data.train)))]
+    before = {"raw, 0 to 255": raw.flatten().numpy().astype(np.float32)}
+    return curves.histograms(before | {name: values for name, (_, values) in normalised.items()})
+
+
+def first_input(task: Task) -> tuple[nn.Module, tuple[int, ...]]:
+    """Return the task's untrained network and the shape of one prepared input, ``(1, ...)``."""
+    data = task.data()
+    inputs, _ = task.prepare(data.train[torch.arange(1)][0], facts=data.facts)
+    return task.model(data.facts), tuple(inputs.shape)

@@ -1,0 +1,75 @@
+"""Walk: one input through the whole network and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.explain import walk as walking
+from pellucid.verbs.predict import prepared
+from pellucid.verbs.trained import Trained
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Walked:
+    """A walk and the raw input it began with."""
+
+    walk: walking.Walk
+    sample: np.ndarray
+
+    def picture(self) -> Figure:
+        """Draw the whole walk as one tall page."""
+        from pellucid.plots.walk import walk_page  # matplotlib is slow to import
+
+        walk = self.walk
+        layers: list[dict[str, Any]] = [
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                "before": layer.before,
+                "after": layer.after,
+                "clipped": layer.clipped,
+            }
+            for layer in walk.layers
+        ]
+        norms = {parameter.name: parameter.gradient_norm for layer in walk.layers for parameter in layer.parameters}
+        return walk_page(
+            self.sample,
+            walk.inputs[0],
+            layers,
+            walk.softmax.logits,
+            walk.softmax.probabilities,
+            classes=walk.classes,
+            true=walk.loss.target,
+            loss=walk.loss.value,
+            gradient_norms=norms,
+            loss_after=walk.step.loss_after,
+            step=f"one step of {walk.step.optimizer}, learning rate {walk.step.learning_rate:g}",
+        )
+
+
+def walk(
+    trained: Trained,
+    sample: np.ndarray,
+    true: int | None,
+    *,
+    optimizer: str = "sgd",
+    learning_rate: float | None = None,
+) -> Walked:
+    """Walk one raw sample through a trained network; without a ``true`` class the network's answer is taken."""
+    inputs = prepared(trained, sample)
+    target = int(trained.network(inputs)[0].argmax()) if true is None else true
+    found = walking.walk(
+        trained.network,
+        inputs,
+        target,
+        classes=trained.facts["classes"],
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+    )
+    return Walked(found, sample)
