@@ -18,6 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 INK, QUIET, RULE, PAPER = "#1b1f24", "#5b6470", "#e3e6ea", "#ffffff"
@@ -38,12 +40,18 @@ DOTS_PER_INCH = 110
 
 def canvas(width: float, height: float, title: str = "") -> Figure:
     """Return an empty white figure of ``width`` x ``height`` inches whose panels arrange themselves."""
-    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor=PAPER)
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout, facecolor=PAPER)
     FigureCanvasAgg(figure)
     if title:
         figure.suptitle(title, fontsize=TITLE, color=INK, fontweight="bold", fontfamily=FONTS)
     return figure
+
+
+def bands(figure: Figure, heights: Sequence[float]) -> list[Any]:
+    """Cut a figure into bands from top to bottom, each with panels and a heading of its own."""
+    cut: Any = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
+    return list(cut[:, 0])
 
 
 def png(figure: Figure) -> bytes:
@@ -51,12 +59,18 @@ def png(figure: Figure) -> bytes:
 
     The layout is settled once and kept, and no date or version of the software is written.
     """
-    if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+    settle(figure)
     written = io.BytesIO()
     FigureCanvasAgg(figure).print_png(written, metadata={"Software": None})
     return written.getvalue()
+
+
+def settle(figure: Figure) -> None:
+    """Arrange the panels once and for all, so that drawing again moves nothing."""
+    layout = figure.get_layout_engine()
+    if isinstance(layout, ConstrainedLayoutEngine):
+        layout.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def data_uri(figure: Figure) -> str:
@@ -101,9 +115,27 @@ def logarithmic(axes: Axes) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def legend(axes: Axes, **place: Any) -> None:
-    """Draw the legend of a panel; ``place`` is matplotlib's ``loc``, ``ncols``, ``bbox_to_anchor``."""
-    axes.legend(frameon=False, labelcolor=INK, prop={"family": FONTS, "size": SMALL}, **place)
+def legend(
+    axes: Axes,
+    place: str,
+    *,
+    columns: int = 1,
+    outside: tuple[float, float] | None = None,
+    enlarge: float = 1.0,
+) -> None:
+    """Draw the legend of a panel.
+
+    Args:
+        place: matplotlib's word, as "upper right"; of the legend itself where ``outside`` is given.
+        outside: a point beyond the panel, in fractions of the panel.
+        enlarge: how much larger than on the panel the markers are drawn.
+    """
+    drawn = axes.legend(
+        loc=place, ncols=columns, markerscale=enlarge, frameon=False, labelcolor=INK,
+        prop=FontProperties(family=FONTS, size=SMALL),
+    )  # fmt: skip
+    if outside is not None:
+        drawn.set_bbox_to_anchor(outside, transform=axes.transAxes)
 
 
 def colour_bar(figure: Figure, drawn: Any, axes: Any, label: str) -> None:

@@ -127,7 +127,7 @@ def comparison(
     _final(final, ends, list(runs))
     for axes in (loss, course, final):
         grid(axes)
-    legend(loss, ncols=1 + (len(runs) > 6), loc="upper right")
+    legend(loss, "upper right", columns=1 + (len(runs) > 6))
     return figure
 
 
@@ -155,7 +155,7 @@ def learning_rates(
         label = f"suggestion: {short(suggestion, 2)}"
         axes.axvline(suggestion, color=VERMILLION, linestyle="--", linewidth=1.8, label=label)
     grid(axes)
-    legend(axes, loc="lower left")
+    legend(axes, "lower left")
     return figure
 
 
@@ -236,7 +236,7 @@ def _loss(axes: Axes, steps: np.ndarray, losses: np.ndarray, smoothing: float) -
     axes.plot(steps, smooth(losses, smoothing), color=BLUE, linewidth=2, label=label)
     if losses.min() > 0 and losses.max() > 10 * losses.min():
         logarithmic(axes)
-    legend(axes, loc="upper right")
+    legend(axes, "upper right")
 
 
 def _score(axes: Axes, records: Sequence[Record], name: str) -> None:

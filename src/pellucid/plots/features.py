@@ -1,32 +1,45 @@
-"""Pictures of what a network learned: weights, filters, feature maps, and where it looked."""
+"""Pictures of what a network learned: weights, filters, maps, where it looked, what it finds alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pellucid.plots import tiles
 from pellucid.plots.canvas import (
-    AMOUNTS,
+    CATEGORIES,
     FONTS,
+    INK,
+    MARKERS,
     PAPER,
     QUIET,
-    SIGNED,
     SMALL,
     TEXT,
     bare,
     canvas,
     colour_bar,
+    dress,
     filled,
     finite,
+    legend,
+    same_length,
 )
 
 MOST_TILES = 64
 MOST_CHANNELS = 16
+TWIN_NOTE = """this row: the same methods
+on a network with
+random weights.
+
+Similar maps would mean
+that the method shows the
+image, not the network."""
 
 
 def weights(
@@ -45,9 +58,7 @@ def weights(
     high = tiles.inches_high(len(shown), columns=columns, lines=1, inches=1.0)
     figure = canvas(max(tiles.inches_wide(columns), 5) + 1.2, high + 1.0, title)
     axes = figure.subplots()
-    limit = _limit(shown)
-    look = {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
-    tiles.place(axes, shown, columns=columns, captions=captions, framed=True, **look)
+    tiles.place(axes, shown, columns=columns, captions=captions, framed=True, shade=tiles.signed(shown))
     bare(axes, _shown(f"{noun}s", len(shown), len(pictures)))
     colour_bar(figure, axes.images[0], axes, "weight")
     return figure
@@ -69,13 +80,13 @@ def filters(kernels: np.ndarray, *, title: str = "Convolution filters") -> Figur
     high = tiles.inches_high(rows * columns, columns=columns, inches=side)
     figure = canvas(max(tiles.inches_wide(columns, inches=side) + 2.4, 6.5), high + 1.5, title)
     axes = figure.subplots()
-    limit = _limit(shown)
-    look = {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
     pictures = shown.reshape(-1, *shown.shape[2:])
-    tiles.place(axes, list(pictures), columns=columns, inches=side, framed=True, **look)
+    tiles.place(axes, pictures, columns=columns, inches=side, framed=True, shade=tiles.signed(shown))
     bare(axes, f"{_shown('output maps', rows, outputs)}, {_shown('input maps', columns, inputs)}")
-    axes.set_xticks([tiles.centre(c, columns=columns)[0] for c in range(columns)], range(columns))
-    axes.set_yticks([tiles.centre(r * columns, columns=columns)[1] for r in range(rows)], range(rows))
+    axes.set_xticks([tiles.centre(c, columns=columns)[0] for c in range(columns)], map(str, range(columns)))
+    axes.set_yticks(
+        [tiles.centre(r * columns, columns=columns)[1] for r in range(rows)], map(str, range(rows))
+    )
     axes.tick_params(length=0, labelsize=SMALL)
     axes.set_xlabel("input map", fontsize=TEXT, fontfamily=FONTS)
     axes.set_ylabel("output map", fontsize=TEXT, fontfamily=FONTS)
@@ -101,14 +112,10 @@ def feature_maps(before: np.ndarray, after: np.ndarray, *, title: str = "Feature
     high = tiles.inches_high(count, columns=columns, lines=2, inches=1.15)
     figure = canvas(2 * max(tiles.inches_wide(columns, inches=1.15), 2.6) + 2.4, high + 1.2, title)
     left, right = figure.subplots(1, 2)
-    limit = _limit(before)
-    signed = {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
-    amounts = {"cmap": AMOUNTS, "vmin": min(0.0, float(after.min())), "vmax": max(float(after.max()), 1e-12)}
-    place = {"columns": columns, "inches": 1.15}
-    tiles.place(
-        left, before[:count], captions=[f"{text}\n" for text in texts], framed=True, **place, **signed
-    )
-    tiles.place(right, after[:count], captions=shares, **place, **amounts)
+    blank = [f"{text}\n" for text in texts]  # as many lines as at the right, so that the rows stand level
+    place = partial(tiles.place, columns=columns, inches=1.15)
+    place(left, before[:count], captions=blank, framed=True, shade=tiles.signed(before))
+    place(right, after[:count], captions=shares, shade=tiles.amounts(after))
     bare(left, f"before: {_shown('maps', count, len(before))}")
     bare(right, f"after: {clipped.mean():.0%} of all values clipped to zero")
     colour_bar(figure, left.images[0], left, "value before")
@@ -145,8 +152,7 @@ def heat(
         _overlay(axes, image, finite(name, values, dimensions=2), name)
     if not twins:
         return figure
-    note = "this row: the same methods\non a network with\nrandom weights.\n\nSimilar maps would mean\nthat the method shows the\nimage, not the network."
-    bare(panels[1, 0]).text(0, 0.5, note, fontsize=TEXT, color=QUIET, va="center", fontfamily=FONTS)
+    bare(panels[1, 0]).text(0, 0.5, TWIN_NOTE, fontsize=TEXT, color=QUIET, va="center", fontfamily=FONTS)
     for axes, name in zip(panels[1, 1:], maps, strict=True):
         agrees = (
             f"similarity {similarity[name]:+.2f}" if similarity and name in similarity else "random weights"
@@ -184,35 +190,72 @@ def exciting(
         shown += [*stack, *[blank] * spare]
         if values:
             captions += [*(f"{value:.3g}" for value in values[name]), *[""] * spare]
-    tiles.place(axes, shown, columns=columns, captions=captions, cmap="gray", vmin=0, vmax=255)
+    tiles.place(axes, shown, columns=columns, captions=captions)
     heights = [tiles.centre(k * columns, columns=columns, lines=lines)[1] for k in range(len(stacks))]
     axes.set_yticks(heights, list(stacks), fontsize=TEXT, fontfamily=FONTS)
     axes.tick_params(length=0)
     return figure
 
 
+def embedding(
+    points: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    *,
+    wrong: np.ndarray | None = None,
+    method: str = "two dimensions made from the last hidden layer",
+    title: str = "The test set as the network sees it",
+) -> Figure:
+    """Draw images as points; near points look alike to the network.
+
+    Args:
+        points: ``(N, 2)``.
+        labels: ``(N,)`` positions in ``classes``, the true ones.
+        wrong: ``(N,)`` booleans, marked with a ring.
+    """
+    points, labels = finite("points", points, dimensions=2), finite("labels", labels, dimensions=1)
+    same_length(points=points, labels=labels)
+    if points.shape[1] != 2:
+        raise ValueError(f"points has shape {points.shape}; expected (N, 2)")
+    figure = canvas(9, 8, title)
+    axes = dress(figure.subplots(), method, "first dimension (no unit)", "second dimension (no unit)")
+    for index, name in enumerate(classes):
+        own = points[labels == index]
+        if not len(own):
+            continue
+        colour, marker = CATEGORIES[index % 10], MARKERS[index % 10]
+        x, y = own.T
+        axes.scatter(
+            x, y, 12, color=colour, marker=marker, alpha=0.55, linewidths=0, label=f"{name} ({len(own)})"
+        )
+        box = {"boxstyle": "round,pad=0.25", "facecolor": PAPER, "edgecolor": colour, "linewidth": 2}
+        x, y = np.median(own, axis=0)
+        axes.text(
+            x, y, name, fontsize=TEXT, weight="bold", color=INK, bbox=box, ha="center", va="center", zorder=5
+        )
+    if wrong is not None and np.any(wrong):
+        x, y = points[np.asarray(wrong, dtype=bool)].T
+        axes.scatter(x, y, 55, facecolors="none", edgecolors=INK, linewidths=1.1, label=f"mistake ({len(x)})")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    legend(axes, "center left", outside=(1.0, 0.5), enlarge=1.8)
+    return figure
+
+
 def _overlay(axes: Axes, image: np.ndarray, values: np.ndarray, name: str) -> None:
-    if values.min() < 0:
-        limit = _limit(values)
-        drawn = axes.imshow(values, cmap=SIGNED, norm=Normalize(-limit, limit), interpolation="nearest")
-        line = QUIET
-    else:
-        top = max(float(values.max()), 1e-12)
-        drawn = axes.imshow(values, cmap=AMOUNTS, norm=Normalize(0, top), interpolation="nearest")
-        line = PAPER
+    both = values.min() < 0
+    shade, line = (tiles.signed(values), QUIET) if both else (tiles.amounts(values), PAPER)
+    norm = Normalize(shade.low, shade.high)
+    drawn = axes.imshow(values, cmap=shade.colours, norm=norm, interpolation="nearest")
     ink = image if image.ndim == 2 else image.mean(axis=2)
     if ink.shape == values.shape and ink.min() < 128 < ink.max():
         axes.contour(ink, levels=[128], colors=[line], linewidths=1.1)
     bare(axes, name)
     bar = axes.figure.colorbar(drawn, ax=axes, orientation="horizontal", shrink=0.85, pad=0.03)
-    bar.locator.set_params(nbins=3)
+    bar.locator = MaxNLocator(3)
     bar.update_ticks()
     bar.ax.tick_params(labelsize=SMALL)
     bar.outline.set_visible(False)
-
-
-def _limit(values: np.ndarray) -> float:
-    return max(float(np.abs(values).max()), 1e-12)
 
 
 def _shown(what: str, shown: int, total: int) -> str:

@@ -22,6 +22,7 @@ from pellucid.plots.canvas import (
     SMALL,
     TEXT,
     VERMILLION,
+    bands,
     bare,
     canvas,
     dress,
@@ -57,7 +58,7 @@ def sheet(
     axes = figure.subplots()
     blank = np.full_like(images[0], 255)
     shown = [images[row[c]] if c < len(row) else blank for row in rows for c in range(columns)]
-    tiles.place(axes, shown, columns=columns, inches=0.7, cmap="gray", vmin=0, vmax=255)
+    tiles.place(axes, shown, columns=columns, inches=0.7)
     axes.set_yticks([tiles.centre(k * columns, columns=columns)[1] for k in range(len(classes))])
     names = [f"class {name}\n{len(row):,} images" for name, row in zip(classes, rows, strict=True)]
     axes.set_yticklabels(names, fontsize=TEXT, fontfamily=FONTS)
@@ -98,8 +99,7 @@ def averages(images_per_class: Mapping[str, np.ndarray]) -> Figure:
     figure = canvas(
         max(tiles.inches_wide(columns, inches=1.6), 5.5), high + 0.7, "The average image of each class"
     )
-    look = {"cmap": "gray", "vmin": 0, "vmax": 255}
-    tiles.place(figure.subplots(), means, columns=columns, captions=captions, inches=1.6, **look)
+    tiles.place(figure.subplots(), means, columns=columns, captions=captions, inches=1.6)
     return figure
 
 
@@ -107,7 +107,7 @@ def flattening(image: np.ndarray) -> Figure:
     """Show how a picture becomes a list: row by row, on ``image`` (H, W) and on a 4 x 4 example."""
     image = finite("image", image, dimensions=2)
     figure = canvas(12.5, 8.0, "Flattening: the rows of the picture, one after the other")
-    small, large = figure.subfigures(2, 1, height_ratios=[1, 1.5])
+    small, large = bands(figure, [1, 1.5])
     _flatten_small(*small.subplots(1, 2, width_ratios=[1, 3.4]))
     _flatten_large(large, image)
     return figure
@@ -141,8 +141,7 @@ def gallery(
     columns = min(columns, len(images))
     high = tiles.inches_high(len(images), columns=columns, lines=2, inches=1.25)
     figure = canvas(max(tiles.inches_wide(columns, inches=1.25), 6), high + 0.7, title)
-    look = {"cmap": "gray", "vmin": 0, "vmax": 255}
-    tiles.place(figure.subplots(), list(images), columns=columns, captions=captions, inches=1.25, **look)
+    tiles.place(figure.subplots(), list(images), columns=columns, captions=captions, inches=1.25)
     return figure
 
 
@@ -177,26 +176,10 @@ def _write_values(axes: Axes, values: np.ndarray, *, size: float, middle: float 
 
 def _flatten_small(picture: Axes, line: Axes) -> None:
     height, width = EXAMPLE.shape
-    for axes, values in ((picture, EXAMPLE), (line, EXAMPLE.reshape(1, -1))):
-        axes.set_xlim(-0.6, values.shape[1] - 0.4)
-        axes.set_ylim(values.shape[0] - 0.4, -0.6)
-        axes.set_aspect("equal")
-        for index, value in enumerate(values.ravel()):
-            row, column = divmod(index, values.shape[1])
-            shade = _row_colour(index // width, height)
-            cell = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=shade, edgecolor=PAPER, linewidth=2)
-            axes.add_patch(cell)
-            dark = index // width < height / 2
-            axes.text(
-                column,
-                row,
-                str(value),
-                color=PAPER if dark else INK,
-                fontsize=HEADING,
-                ha="center",
-                va="center",
-                fontfamily=FONTS,
-            )
+    for axes, values, marked in ((picture, EXAMPLE, (1, 2)), (line, EXAMPLE.reshape(1, -1), (9, 0))):
+        _cells(axes, values)
+        corner = (marked[0] - 0.5, marked[1] - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=VERMILLION, linewidth=2.2, zorder=3))
     dress(picture, "A picture of 4 x 4 values", "column c", "row r")
     dress(line, "the same 16 values as a list", "position in the list = 4 r + c   (width x row + column)")
     picture.set_xticks(range(width))
@@ -207,22 +190,29 @@ def _flatten_small(picture: Axes, line: Axes) -> None:
         axes.tick_params(length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
-    note = "row 2, column 1\n4 x 2 + 1 = 9"
-    arrow = {"arrowstyle": "-|>", "color": VERMILLION, "linewidth": 1.4}
     line.annotate(
-        note,
-        (9, -0.5),
-        (9, -2.3),
-        fontsize=TEXT,
-        color=VERMILLION,
-        ha="center",
-        va="center",
-        arrowprops=arrow,
-        fontfamily=FONTS,
-        annotation_clip=False,
-    )
-    for axes, corner in ((picture, (0.5, 1.5)), (line, (8.5, -0.5))):
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=VERMILLION, linewidth=2.2, zorder=3))
+        "row 2, column 1\n4 x 2 + 1 = 9", (9, -0.5), (9, -2.3), fontsize=TEXT, color=VERMILLION,
+        ha="center", va="center", fontfamily=FONTS, annotation_clip=False,
+        arrowprops={"arrowstyle": "-|>", "color": VERMILLION, "linewidth": 1.4},
+    )  # fmt: skip
+
+
+def _cells(axes: Axes, values: np.ndarray) -> None:
+    """Draw the values of the example in cells coloured by the row of the picture they come from."""
+    height, width = EXAMPLE.shape
+    axes.set_xlim(-0.6, values.shape[1] - 0.4)
+    axes.set_ylim(values.shape[0] - 0.4, -0.6)
+    axes.set_aspect("equal")
+    for index, value in enumerate(values.ravel()):
+        row, column = divmod(index, values.shape[1])
+        owner = index // width
+        shade = _row_colour(owner, height)
+        cell = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=shade, edgecolor=PAPER, linewidth=2)
+        axes.add_patch(cell)
+        ink = PAPER if owner < height / 2 else INK
+        axes.text(
+            column, row, str(value), color=ink, fontsize=HEADING, ha="center", va="center", fontfamily=FONTS
+        )
 
 
 def _flatten_large(figure, image: np.ndarray) -> None:

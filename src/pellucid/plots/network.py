@@ -139,8 +139,8 @@ def _join(axes: Axes, before: Any, after: Any) -> None:
         axes.add_collection(LineCollection(lines, colors=QUIET, linewidths=0.35, alpha=0.4, zorder=1))
         return
     y = float(sources.mean())
-    look = {"arrowstyle": "-|>", "mutation_scale": 13, "color": QUIET, "linewidth": 1.3}
-    axes.add_patch(FancyArrowPatch((start + 0.08, y), (end - 0.08, y), **look))
+    ends = (start + 0.08, y), (end - 0.08, y)
+    axes.add_patch(FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=13, color=QUIET, linewidth=1.3))
 
 
 def _write(axes: Axes, words: Sequence[str], middle: float) -> None:

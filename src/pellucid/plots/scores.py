@@ -137,13 +137,15 @@ def draw_cross_entropy(
     markers = iter(("s", "D", "^", "v", "P"))
     for chance in (chance for chance in surer if chance > probability):
         text = f"were it surer: p = {chance:g}, loss = {short(-float(np.log(chance)), 4)}"
-        look = {"color": PAPER, "markeredgecolor": BLUE, "markeredgewidth": 1.6, "linestyle": ""}
-        axes.plot(chance, -np.log(chance), next(markers), label=text, clip_on=False, zorder=3, **look)
+        axes.plot(
+            chance, -np.log(chance), next(markers), label=text, clip_on=False, zorder=3,
+            color=PAPER, markeredgecolor=BLUE, markeredgewidth=1.6, linestyle="",
+        )  # fmt: skip
     dress(axes, "", f"probability p given to {name}", "loss (nats)")
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, max(-np.log(0.005), loss * 1.1))
     grid(axes)
-    legend(axes, loc="upper right")
+    legend(axes, "upper right")
 
 
 def confusion(
@@ -175,12 +177,7 @@ def confusion(
     axes.set_yticks(range(len(classes)), classes)
     axes.tick_params(length=0)
     if len(classes) <= MOST_COUNTS:
-        for (row, column), count in np.ndenumerate(matrix):
-            colour = INK if share[row, column] > 0.35 else PAPER
-            axes.text(
-                column, row, f"{int(count)}", fontsize=SMALL, ha="center", va="center", color=colour,
-                alpha=1 if count else 0.55, fontfamily=FONTS,
-            )  # fmt: skip
+        _counts(axes, matrix, share)
     colour_bar(figure, drawn, axes, "share of the true class (stretched scale)")
     return figure
 
@@ -239,64 +236,20 @@ def per_class(
         dress(axes, measure, f"{measure} (line: 95 % interval)", "" if index else "class")
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
         axes.locator_params(axis="x", nbins=4)
+        axes.set_xlim(right=min(axes.get_xlim()[1], 1.002))
         grid(axes)
     panels[0].set_yticks(range(len(table)), list(table))
     panels[0].set_ylim(len(table) - 0.5, -0.5)
     return figure
 
 
-def embedding(
-    points: np.ndarray,
-    labels: np.ndarray,
-    classes: Sequence[str],
-    *,
-    wrong: np.ndarray | None = None,
-    method: str = "two dimensions made from the last hidden layer",
-    title: str = "The test set as the network sees it",
-) -> Figure:
-    """Draw images as points; near points look alike to the network.
-
-    Args:
-        points: ``(N, 2)``.
-        labels: ``(N,)`` positions in ``classes``, the true ones.
-        wrong: ``(N,)`` booleans, marked with a ring.
-    """
-    points, labels = finite("points", points, dimensions=2), finite("labels", labels, dimensions=1)
-    same_length(points=points, labels=labels)
-    if points.shape[1] != 2:
-        raise ValueError(f"points has shape {points.shape}; expected (N, 2)")
-    figure = canvas(9, 8, title)
-    axes = dress(figure.subplots(), method, "first dimension (no unit)", "second dimension (no unit)")
-    for index, name in enumerate(classes):
-        own = points[labels == index]
-        if not len(own):
-            continue
-        colour, marker = CATEGORIES[index % 10], MARKERS[index % 10]
-        axes.scatter(
-            *own.T, s=12, color=colour, marker=marker, alpha=0.55, linewidths=0, label=f"{name} ({len(own)})"
-        )
-        box = {"boxstyle": "round,pad=0.25", "facecolor": PAPER, "edgecolor": colour, "linewidth": 2}
-        middle = np.median(own, axis=0)
+def _counts(axes: Axes, matrix: np.ndarray, share: np.ndarray) -> None:
+    for (row, column), count in np.ndenumerate(matrix):
+        colour = INK if share[row, column] > 0.35 else PAPER
         axes.text(
-            *middle,
-            name,
-            fontsize=TEXT,
-            weight="bold",
-            color=INK,
-            bbox=box,
-            ha="center",
-            va="center",
-            zorder=5,
-        )
-    if wrong is not None and np.any(wrong):
-        rings = points[np.asarray(wrong, dtype=bool)]
-        axes.scatter(
-            *rings.T, s=55, facecolors="none", edgecolors=INK, linewidths=1.1, label=f"mistake ({len(rings)})"
-        )
-    axes.set_xticks([])
-    axes.set_yticks([])
-    legend(axes, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.8)
-    return figure
+            column, row, f"{int(count)}", fontsize=SMALL, ha="center", va="center", color=colour,
+            alpha=1 if count else 0.55, fontfamily=FONTS,
+        )  # fmt: skip
 
 
 def _bar_panel(
@@ -352,7 +305,7 @@ def _calibration(panels: np.ndarray, bins: Sequence[Mapping[str, float]], name: 
     upper.plot([0, 1], [0, 1], color=QUIET, linestyle="--", linewidth=1.2, label="perfect calibration")
     upper.plot(sure, right, "o", color=VERMILLION, markersize=6, label="mean confidence, accuracy")
     dress(upper, f"{name + ': ' if name else ''}ECE {error:.2%}", "", "accuracy")
-    legend(upper, loc="upper left")
+    legend(upper, "upper left")
     lower.bar(middles, [entry["count"] for entry in used], widths, color=ORANGE)
     for middle, entry in zip(middles, used, strict=True):
         at = (middle, entry["count"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib import patheffects
@@ -25,6 +26,7 @@ from pellucid.plots.canvas import (
     filled,
     finite,
     legend,
+    settle,
 )
 
 RINGS = 16
@@ -55,7 +57,7 @@ def surface(
         line.set_data(path[:, 0], path[:, 1])
         head.set_data(path[-1:, 0], path[-1:, 1])
     _start(axes, paths)
-    legend(axes, loc="upper left", bbox_to_anchor=(0, -0.1), ncols=3)
+    legend(axes, "upper left", outside=(0, -0.1), columns=3)
     return figure
 
 
@@ -91,22 +93,23 @@ def race_gif(
         color=INK,
         bbox={"facecolor": PAPER, "edgecolor": "none"},
     )
-    legend(axes, loc="upper left", bbox_to_anchor=(0, -0.1), ncols=5)
+    legend(axes, "upper left", outside=(0, -0.1), columns=5)
+    background = _settled(figure, [*(artist for pair in runners for artist in pair), clock])
+    drawn: Any = figure.canvas
     longest = max(len(path) for path in checked.values()) - 1
     pictures = []
-    background = _settled(figure, [*(artist for pair in runners for artist in pair), clock])
-    canvas_: FigureCanvasAgg = figure.canvas  # type: ignore[assignment]
     for frame in range(frames):
         step = round(longest * frame / (frames - 1))
+        drawn.restore_region(background)
         clock.set_text(f"step {step}")
-        canvas_.restore_region(background)
+        axes.draw_artist(clock)
         for (line, head), path in zip(runners, checked.values(), strict=True):
             done = path[: step + 1]
             line.set_data(done[:, 0], done[:, 1])
             head.set_data(done[-1:, 0], done[-1:, 1])
-        for artist in (*(pair[0] for pair in runners), *(pair[1] for pair in runners), clock):
-            axes.draw_artist(artist)
-        pictures.append(Image.fromarray(np.asarray(canvas_.buffer_rgba())[..., :3].copy()))
+            axes.draw_artist(line)
+            axes.draw_artist(head)
+        pictures.append(Image.fromarray(np.asarray(drawn.buffer_rgba())[..., :3].copy()))
     return _gif(pictures, seconds)
 
 
@@ -171,8 +174,7 @@ def _start(axes: Axes, paths: Mapping[str, np.ndarray]) -> None:
 def _settled(figure: Figure, moving: list) -> object:
     """Draw everything that stands still and return it as a picture to start each frame from."""
     figure.set_dpi(RACE_DOTS_PER_INCH)
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    settle(figure)
     for artist in moving:
         artist.set_animated(True)
     drawn = FigureCanvasAgg(figure)

@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 
-from pellucid.plots.canvas import FONTS, INK, RULE, SMALL, bare
+from pellucid.plots.canvas import AMOUNTS, FONTS, INK, RULE, SIGNED, SMALL, bare
 
 GAP = 0.10  # of a tile's side
 INCH_PER_LINE = 0.165  # a line of SMALL text
 
 
+@dataclass(frozen=True)
+class Shade:
+    """How values become colours: a colour map and the values at its two ends."""
+
+    colours: str | Colormap
+    low: float
+    high: float
+
+
+GREY = Shade("gray", 0, 255)
+
+
+def signed(values: np.ndarray) -> Shade:
+    """Return blue for the most negative, white for zero, orange for the most positive of ``values``."""
+    limit = max(float(np.abs(values).max()), 1e-12)
+    return Shade(SIGNED, -limit, limit)
+
+
+def amounts(values: np.ndarray) -> Shade:
+    """Return viridis from zero (or the least value, if negative) to the largest of ``values``."""
+    return Shade(AMOUNTS, min(0.0, float(values.min())), max(float(values.max()), 1e-12))
+
+
 def place(
     axes: Axes,
-    pictures: Sequence[np.ndarray],
+    pictures: Iterable[np.ndarray],
     *,
     columns: int,
     captions: Sequence[str] = (),
     inches: float = 1.0,
     framed: bool = False,
-    **look: Any,
+    shade: Shade = GREY,
 ) -> None:
     """Lay ``pictures`` ((H, W) or (H, W, 3)) in reading order, ``columns`` a row, on an axes of their own.
 
@@ -30,16 +54,24 @@ def place(
         captions: a line (or lines) of text below each tile; empty for none.
         inches: side of a tile on paper, needed to leave room for the text.
         framed: draw a thin line around each tile, for pictures with white margins.
-        look: matplotlib's ``cmap``, ``vmin`` and ``vmax``, the same for all tiles.
+        shade: of values without colours of their own; the same for all tiles.
     """
     lines = max((text.count("\n") + 1 for text in captions if text), default=0)
     height = 1 + GAP + lines * INCH_PER_LINE / inches
+    index = 0
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
         left, top = column * (1 + GAP), row * height
         shape = np.array(picture.shape[:2]) / max(picture.shape[:2])
         edges = (left + (1 - shape[1]) / 2, left + (1 + shape[1]) / 2, top + shape[0], top)
-        axes.imshow(picture, extent=edges, interpolation="nearest", **look)
+        axes.imshow(
+            picture,
+            extent=edges,
+            interpolation="nearest",
+            cmap=shade.colours,
+            vmin=shade.low,
+            vmax=shade.high,
+        )
         if framed:
             axes.plot(*_outline(edges), color=RULE, linewidth=1)
         if index < len(captions) and captions[index]:
@@ -47,7 +79,7 @@ def place(
             axes.text(
                 *at, captions[index], fontsize=SMALL, color=INK, ha="center", va="top", fontfamily=FONTS
             )
-    rows = -(-len(pictures) // columns)
+    rows = index // columns + 1
     bare(axes, axes.get_title(loc="left"))
     axes.set_xlim(-GAP / 2, columns * (1 + GAP) - GAP / 2)
     axes.set_ylim(rows * height - GAP / 2, -GAP / 2)

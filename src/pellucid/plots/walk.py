@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from pellucid.plots import tiles
 from pellucid.plots.canvas import (
-    AMOUNTS,
     BLUE,
     FONTS,
     GREEN,
@@ -22,6 +21,7 @@ from pellucid.plots.canvas import (
     SIGNED,
     SMALL,
     VERMILLION,
+    bands,
     bare,
     canvas,
     colour_bar,
@@ -82,15 +82,15 @@ def walk_page(
 
     heights = [3.6, *(_height(layer) for layer in layers), 0.34 * len(classes) + 1.3, 3.9]
     figure = canvas(WIDTH, sum(heights) + 0.6, title)
-    bands = figure.subfigures(len(heights), 1, height_ratios=heights)
-    _beginning(bands[0], pixels, normalised)
-    for number, (band, layer) in enumerate(zip(bands[1:-2], layers, strict=True), start=2):
+    top, *middle, scores, end = bands(figure, heights)
+    _beginning(top, pixels, normalised)
+    for number, (band, layer) in enumerate(zip(middle, layers, strict=True), start=2):
         _layer(band, layer, number)
     number = len(layers) + 2
-    _name(bands[-2], f"{number}. Scores become probabilities: softmax, term by term")
-    draw_softmax(list(bands[-2].subplots(1, 4)), logits.astype(np.float64), classes)
-    _name(bands[-1], f"{number + 1}. The loss, who is responsible, and {step}")
-    curve, blame, result = bands[-1].subplots(1, 3, width_ratios=[1.35, 1, 0.75])
+    _name(scores, f"{number}. Scores become probabilities: softmax, term by term")
+    draw_softmax(list(scores.subplots(1, 4)), logits.astype(np.float64), classes)
+    _name(end, f"{number + 1}. The loss, who is responsible, and {step}")
+    curve, blame, result = end.subplots(1, 3, width_ratios=[1.35, 1, 0.75])
     chance = float(np.clip(probabilities[true], 1e-300, 1))
     draw_cross_entropy(curve, chance, f"class {classes[true]}, the truth", loss=loss, surer=SURER)
     _blame(blame, gradient_norms)
@@ -148,12 +148,9 @@ def _values(band: Any, axes: Axes, values: np.ndarray, title: str) -> None:
         return
     count = min(len(values), MOST_MAPS)
     captions = [f"map {index}" for index in range(count)]
-    if values.min() < 0:
-        limit = float(np.abs(values).max())
-        look: dict[str, Any] = {"cmap": SIGNED, "vmin": -limit, "vmax": limit, "framed": True}
-    else:
-        look = {"cmap": AMOUNTS, "vmin": 0, "vmax": max(float(values.max()), 1e-12)}
-    tiles.place(axes, list(values[:count]), columns=count, captions=captions, inches=0.68, **look)
+    both = bool(values.min() < 0)
+    shade = tiles.signed(values) if both else tiles.amounts(values)
+    tiles.place(axes, values[:count], columns=count, captions=captions, inches=0.68, framed=both, shade=shade)
     more = f"; the first {count} of {len(values)} maps" if count < len(values) else ""
     bare(axes, title + more)
     colour_bar(band, axes.images[0], axes, "value")
