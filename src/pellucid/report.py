@@ -21,6 +21,7 @@ from pellucid.metrics import Score
 LARGEST_MATRIX = 30  # classes; above that the confusions are listed instead
 LISTED = 20  # confusions in that list
 LONGEST = 400  # characters of one value in a table of settings
+POLICY = "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'"
 PNG = b"\x89PNG\r\n\x1a\n"
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 STYLE = """
@@ -40,6 +41,7 @@ caption { text-align: left; font-weight: 600; padding: .3rem 0; }
 th, td { padding: .25rem .55rem; border: 1px solid #c8d0d8; text-align: right; vertical-align: top; }
 thead th { background: #eef2f6; }
 th[scope=row], .words td { text-align: left; }
+thead th:first-child, .words thead th { text-align: left; }
 .words td { overflow-wrap: anywhere; }
 code, pre { font: .9rem/1.4 ui-monospace, monospace; background: #f3f5f7; padding: .1rem .3rem; }
 pre { white-space: pre-wrap; padding: .6rem .9rem; }
@@ -49,6 +51,10 @@ figcaption { color: #444; }
 .right { font-weight: 700; outline: 2px solid #1a1a1a; outline-offset: -3px; }
 .shade0 { background: #fff; } .shade1 { background: #e3eef8; } .shade2 { background: #c1daf0; }
 .shade3 { background: #8fbce2; } .shade4 { background: #0b4f8a; color: #fff; }
+@media (max-width: 30rem) {
+  table { font-size: .8rem; }
+  th, td { padding: .15rem .3rem; }
+}
 @media print {
   body { max-width: none; padding: 0; font-size: 11pt; }
   .wide { overflow: visible; }
@@ -75,7 +81,8 @@ def page(
         scores: what ``evaluate`` found: ``{"scores": {name: score}, "command": ...}`` and, where there are
             any, "per_class" (a list in the order of ``facts["classes"]``), "confusion" (rows true, columns
             predicted), "calibration" (``Calibration.to_json()``, with "temperature" if one was fitted) and
-            "robustness" (``{name: [{"level": ..., **score}]}``). A score is ``{"value", "low", "high", "n"}``.
+            "robustness" (``{name: [{"level": ..., **score}]}``).
+            A score is ``{"value", "low", "high", "n"}``.
         task, training, facts, environment: the run's JSON files of these names.
         pictures: PNG files by caption, in their order.
     Raises:
@@ -106,7 +113,7 @@ def page(
 def document(title: str, body: str) -> str:
     """Return a whole page around ``body``, with a policy that allows it to load nothing."""
     checksum = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{checksum}'; base-uri 'none'; form-action 'none'"
+    policy = f"{POLICY}; style-src 'sha256-{checksum}'"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -190,10 +197,13 @@ def confusion(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> str:
         cells = [f'<td class="{"right" if i == j else shade(n, most)}">{n:,}</td>' for j, n in enumerate(row)]
         lines.append(f'<tr><th scope="row">{escape(names[i])}</th>{"".join(cells)}</tr>')
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
-    caption = "Confusion matrix: rows are the true classes, columns the predicted ones"
+    caption = "Confusion matrix (rows true, columns predicted)"
     body = f'<thead><tr><th scope="col">true \\ predicted</th>{heads}</tr></thead>\n<tbody>\n'
     grid = f"<table><caption>{caption}</caption>\n{body}" + "\n".join(lines) + "\n</tbody></table>"
-    explained = "<p>Framed: right answers. Shaded: mistakes, the darker the more frequent.</p>"
+    explained = (
+        "<p>Rows are the true classes, columns the predicted ones. "
+        "Framed: right answers. Shaded: mistakes, the darker the more frequent.</p>"
+    )
     return section("Confusions", explained, scrolling(caption, grid))
 
 
