@@ -34,7 +34,9 @@ def from_json(kind: type[Config], values: dict[str, Any], *, source: str) -> Con
 
     _refuse_unknown(kind, values, source)
     try:
-        return pydantic.TypeAdapter(kind).validate_json(pydantic.TypeAdapter(Any).dump_json(values), strict=True)
+        return pydantic.TypeAdapter(kind).validate_json(
+            pydantic.TypeAdapter(Any).dump_json(values), strict=True
+        )
     except (pydantic.ValidationError, ValueError) as error:
         raise RunError(f"{source}: {_first_problem(error)}; make the file again or restore it") from None
 
@@ -127,7 +129,7 @@ def _refuse_unknown(kind: type, values: dict[str, Any], source: str) -> None:
         if name not in names:
             raise RunError(f'{source}: unknown field "{name}".{near(name, names)} Known: {", ".join(names)}')
         if dataclasses.is_dataclass(hints[name]) and isinstance(value, dict):
-            _refuse_unknown(hints[name], value, f"{source}: {name}")  # type: ignore[arg-type]
+            _refuse_unknown(hints[name], value, f"{source}: {name}")
 
 
 def _first_problem(error: Exception) -> str:

@@ -60,7 +60,7 @@ def fit(learner: Learner, *, start: int = 0) -> Iterator[Progress]:
         scores = learner.evaluate() if due else None
         for name, score in (scores or {}).items():
             if not math.isfinite(score.value):
-                raise NonFinite(f"step {done}: the validation score {name} is {score.value}; nothing is kept of it")
+                raise NonFinite(f"step {done}: validation {name} is {score.value}; it is not kept")
         yield Progress(
             step=done,
             steps=clock.steps,

@@ -27,19 +27,37 @@ EVALUATION_BATCH = 1000  # samples; a compromise between overhead and the cache
 class Supervision(Protocol):
     """What supervised learning needs to know of its task."""
 
-    training: Training
-    prepare: Callable[..., tuple[Tensor, Tensor]]
-    model: Callable[[dict[str, Any]], nn.Module]
-    loss: Callable[[Tensor, Tensor, dict[str, Any]], Tensor]
-    metrics: Callable[[Tensor, Tensor, dict[str, Any]], dict[str, Score]]
+    @property
+    def training(self) -> Training:
+        """How it is trained."""
+
+    def prepare(self, inputs: Any, targets: Any = None, *, facts: dict[str, Any], draws: Any = None) -> Any:
+        """Turn raw samples into what the model takes."""
+
+    def model(self, facts: dict[str, Any]) -> nn.Module:
+        """Build the network."""
+
+    def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
+        """Return what training makes small."""
+
+    def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, Score]:
+        """Score outputs against targets."""
 
 
 class Material(Protocol):
     """What supervised learning needs to know of the data."""
 
-    train: Any
-    valid: Any
-    facts: dict[str, Any]
+    @property
+    def train(self) -> Any:
+        """What the weights are fitted to."""
+
+    @property
+    def valid(self) -> Any:
+        """What choices are made on."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the data taught."""
 
 
 class Supervised:
@@ -67,7 +85,7 @@ class Supervised:
         )
         self.average = _average(self.network, self.training.ema)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
-        self.forward = _distributed(self.network)
+        self.forward: Callable[[Tensor], Tensor] = _distributed(self.network)
         if self.training.compile:
             self.forward = torch.compile(self.forward)
 
@@ -89,7 +107,9 @@ class Supervised:
         inputs, targets = batch
         with self._autocast():
             loss = self.task.loss(self.forward(inputs), targets, self.facts)
-        if world() > 1:  # DistributedDataParallel takes the mean over processes, whose shares may differ by one
+        if (
+            world() > 1
+        ):  # DistributedDataParallel takes the mean over processes, whose shares may differ by one
             loss = loss * (len(targets) * world() / self._batch_length(step))
         loss.backward()
         self._require_finite(loss.detach(), inputs, step)
@@ -104,7 +124,9 @@ class Supervised:
         """Score the weights that would be kept now on the validation set."""
         outputs, targets = outputs_of(self._kept(), self.task, self.valid, self.facts)
         if not bool(torch.isfinite(outputs).all()):
-            raise NonFinite("validation: the network's outputs are not finite; nothing of this evaluation is kept")
+            raise NonFinite(
+                "validation: the network's outputs are not finite; none of it is kept"
+            )
         return self.task.metrics(outputs, targets, self.facts)
 
     def learning_rate(self, step: int) -> float:
@@ -132,11 +154,17 @@ class Supervised:
         """
         missing = [name for name in ("network", "optimizer", "average", "samples") if name not in state]
         if missing:
-            raise RunError(f"the saved state lacks {', '.join(missing)}; resume from an older one or start again")
+            raise RunError(
+                f"the saved state lacks {', '.join(missing)}; resume from an older one or start again"
+            )
         if state["samples"] != self.count:
-            raise RunError(f"the state was saved with {state['samples']} training samples, now there are {self.count}")
+            raise RunError(
+                f"the state was saved with {state['samples']} training samples, now there are {self.count}"
+            )
         if (state["average"] is None) != (self.average is None):
-            raise RunError("the saved state and the training differ in --ema; resume with the run's own settings")
+            raise RunError(
+                "the saved state and the training differ in --ema; resume with the run's own settings"
+            )
         try:
             self.network.load_state_dict(state["network"])
             self._load_optimizer(state["optimizer"])
@@ -148,7 +176,9 @@ class Supervised:
     def _load_optimizer(self, saved: dict[str, Any]) -> None:
         mine = self.optimizer.state_dict()
         if len(saved["param_groups"]) != len(mine["param_groups"]) or not saved["state"]:
-            raise RunError("the saved state of the optimiser is incomplete; resume from an older one or start again")
+            raise RunError(
+                "the saved state of the optimiser is incomplete; resume from an older one or start again"
+            )
         self.optimizer.load_state_dict(saved)
 
     def _samples(self, start: int) -> Iterator[tuple[int, Tensor, tuple[Tensor, Tensor]]]:
@@ -161,7 +191,7 @@ class Supervised:
             part = [next(places) for _ in range(window)]
             loader = DataLoader(
                 _Whole(self.train),
-                sampler=[indices for _, indices in part],  # type: ignore[arg-type]
+                sampler=[indices for _, indices in part],
                 batch_size=None,
                 num_workers=self.training.workers,
             )

@@ -57,7 +57,7 @@ class Draws:
 
 
 def splitmix64(words: Tensor) -> Tensor:
-    """Scramble int64 ``words`` (Steele, Lea and Flood 2014, Fast splittable pseudorandom number generators)."""
+    """Scramble int64 ``words`` (Steele, Lea and Flood 2014, Fast splittable generators)."""
     words = words + GOLDEN
     words = (words ^ ((words >> 30) & 0x3FFFFFFFF)) * -4658895280553007687  # 0xBF58476D1CE4E5B9
     words = (words ^ ((words >> 27) & 0x1FFFFFFFFF)) * -7723592293110705685  # 0x94D049BB133111EB

@@ -105,7 +105,12 @@ class Task(ABC):
 
     @abstractmethod
     def prepare(
-        self, inputs: Tensor, targets: Tensor | None = None, *, facts: dict[str, Any], draws: Draws | None = None
+        self,
+        inputs: Tensor,
+        targets: Tensor | None = None,
+        *,
+        facts: dict[str, Any],
+        draws: Draws | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Turn raw inputs into what the model takes; the same for training and for use.
 

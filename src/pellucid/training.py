@@ -59,7 +59,16 @@ class Training:
     """torch.compile; costs a minute, pays on long trainings"""
 
     def __post_init__(self) -> None:
-        positive = "epochs steps batch_size learning_rate clip evaluate_every patience limit".split()
+        positive = [
+            "epochs",
+            "steps",
+            "batch_size",
+            "learning_rate",
+            "clip",
+            "evaluate_every",
+            "patience",
+            "limit",
+        ]
         for name in positive:
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pellucid.task import Task
     from pellucid.verbs.trained import Trained
 
-RUNS = Path("runs")
-
 
 class Parser(argparse.ArgumentParser):
     """argparse whose errors are ``UsageError`` with the near match.
@@ -40,7 +38,9 @@ class Parser(argparse.ArgumentParser):
         found, unknown = self.parse_known_args(list(words))
         if unknown:
             known = [flag for action in self._actions for flag in action.option_strings]
-            raise UsageError(f"unknown argument {unknown[0]}.{near(unknown[0], known)} See {self.prog} --help")
+            raise UsageError(
+                f"unknown argument {unknown[0]}.{near(unknown[0], known)} See {self.prog} --help"
+            )
         return found
 
 
@@ -111,21 +111,16 @@ def open_network(reference: str, task_file: str | None = None) -> Trained:
     return open_trained(reference, find_kind(task_file) if task_file else None)
 
 
-def next_run(task: Task) -> Path:
-    """Return the first free ``runs/TASK-NETWORK-N``."""
-    name = f"{task.name}-{getattr(task, 'network', '')}".rstrip("-")
-    number = 1
-    while (RUNS / f"{name}-{number}").exists():
-        number += 1
-    return RUNS / f"{name}-{number}"
-
-
 def changed(task: Task, field: str, text: str, *, program: str) -> Task:
     """Return the task with one field set from text, ``512x512`` for a field of several values."""
     from pellucid import config
 
     kinds = {**get_type_hints(type(task)), **get_type_hints(type(task.training))}
-    names = [f.name for f in (*dataclasses.fields(task), *dataclasses.fields(task.training)) if f.name != "training"]
+    names = [
+        f.name
+        for f in (*dataclasses.fields(task), *dataclasses.fields(task.training))
+        if f.name != "training"
+    ]
     name = field.replace("-", "_")
     if name not in names:
         raise UsageError(f'no field "{field}"; the fields are {", ".join(names)}.{near(name, names)}')

@@ -9,14 +9,18 @@ from pellucid.cli.arguments import Parser, open_network
 from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError
 
-PARSER = "Test a trained network on its test set, and write scores.json, pictures and report.html into the run."
+PARSER = (
+    "Test a trained network on its test set, and write scores.json, pictures and report.html into the run."
+)
 
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Evaluate; the result holds every score with its interval and n."""
     parser = Parser("evaluate", PARSER)
     parser.add_argument("reference", metavar="RUN|TASK", help="a run's directory, or a released model's name")
-    parser.add_argument("--at-least", action="append", default=[], metavar="SCORE=VALUE", help="fail below this (exit 6)")
+    parser.add_argument(
+        "--at-least", action="append", default=[], metavar="SCORE=VALUE", help="fail below this (exit 6)"
+    )
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--no-report", action="store_true", help="only the scores: no pictures, no page")
     flags = parser.read(words)
@@ -33,14 +37,16 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         from pellucid.verbs import report  # drawing is slow to import
 
         report.report(trained, found)
-        screen.say(f"pictures: {', '.join(sorted(trained.run.pictures()))} in {trained.run.path / 'pictures'}")
+        screen.say(
+            f"pictures: {', '.join(sorted(trained.run.pictures()))} in {trained.run.path / 'pictures'}"
+        )
         screen.show(f"report: {trained.run.report_path}")
     evaluate.require(found, gates)
     return {"run": str(trained.run.path), **found.document}, 0
 
 
 def _gate(text: str) -> tuple[str, float]:
-    name, equals, value = text.partition("=")
+    name, _, value = text.partition("=")
     try:
         return name, float(value)
     except ValueError:
@@ -51,7 +57,13 @@ def _show_classes(document: dict[str, Any], screen: Screen) -> None:
     if "per_class" not in document:
         return
     rows = [
-        [row["class"], f"{row['precision']['value']:.2%}", f"{row['recall']['value']:.2%}", f"{row['f1']:.2%}", row["support"]]
+        [
+            row["class"],
+            f"{row['precision']['value']:.2%}",
+            f"{row['recall']['value']:.2%}",
+            f"{row['f1']:.2%}",
+            row["support"],
+        ]
         for row in document["per_class"]
     ]
     screen.table(["class", "precision", "recall", "F1", "images"], rows)

@@ -13,7 +13,9 @@ from pellucid.errors import UsageError, near
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Write the pictures of an explanation and print how far each method can be trusted."""
-    parser = Parser("explain", "Why this answer? Saliency, integrated gradients, Grad-CAM, occlusion; filters and maps.")
+    parser = Parser(
+        "explain", "Why this answer? Saliency, integrated gradients, Grad-CAM, occlusion; filters and maps."
+    )
     parser.add_argument("reference", metavar="RUN|TASK", help="a run's directory, or a released model's name")
     parser.add_argument("input", nargs="?", default="valid:0", metavar="INPUT", help="a file, or valid:12")
     parser.add_argument("--target", metavar="CLASS", help="explain this class instead of the answer")
@@ -29,7 +31,10 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     found = explain.explain(trained, sample, _target(flags.target, trained.facts.get("classes", [])))
     folder = flags.out or Path("runs") / f"explain-{trained.task.name}"
     screen.show(f"the answer is {found.answer.text}; explained is {found.target}")
-    rows = [[name, f"{value:+.2f}", "passes" if abs(value) < 0.5 else "doubtful"] for name, value in found.similarity.items()]
+    rows = [
+        [name, f"{value:+.2f}", "passes" if abs(value) < 0.5 else "doubtful"]
+        for name, value in found.similarity.items()
+    ]
     screen.table(["method", "likeness to a random network's map", "sanity"], rows)
     paths = [write(folder, "heat", found.picture(), screen)]
     if flags.input != "-" and sample.ndim == 2:
@@ -48,5 +53,7 @@ def _target(name: str | None, classes: list[str]) -> int | None:
     if name is None:
         return None
     if name not in classes:
-        raise UsageError(f'--target {name}: no such class; the classes are {", ".join(classes)}.{near(name, classes)}')
+        raise UsageError(
+            f"--target {name}: no such class; the classes are {', '.join(classes)}.{near(name, classes)}"
+        )
     return classes.index(name)

@@ -6,19 +6,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.arguments import RUNS, Parser
+from pellucid.cli.arguments import Parser
 from pellucid.cli.screen import Screen
 from pellucid.errors import PellucidError
 from pellucid.run import Run
 from pellucid.tasks import NETWORKS, SUMMARIES
 from pellucid.zoo import released
 
+RUNS = Path("runs")
+
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """List what there is."""
-    Parser("list", "List the tasks, their networks, the released models and your runs, with scores.").read(words)
+    Parser("list", "List the tasks, their networks, the released models and your runs, with scores.").read(
+        words
+    )
     screen.show(screen.strong("tasks"))
-    screen.table(["task", "networks", "what"], [[name, ", ".join(NETWORKS[name]), text] for name, text in SUMMARIES.items()])
+    screen.table(
+        ["task", "networks", "what"],
+        [[name, ", ".join(NETWORKS[name]), text] for name, text in SUMMARIES.items()],
+    )
     models = [{"name": name, **_described(path)} for name, path in released().items()]
     screen.show("\n" + screen.strong("released models"))
     _show(models, screen)
@@ -37,7 +44,12 @@ def _described(path: Path) -> dict[str, Any]:
     except PellucidError as error:
         return {"task": "?", "network": "?", "scores": {}, "state": f"unreadable: {error}"}
     state = "tested" if scores else "trained" if finished else "unfinished"
-    return {"task": run.task.get("task"), "network": run.task.get("network", ""), "scores": scores, "state": state}
+    return {
+        "task": run.task.get("task"),
+        "network": run.task.get("network", ""),
+        "scores": scores,
+        "state": state,
+    }
 
 
 def _show(rows: list[dict[str, Any]], screen: Screen) -> None:

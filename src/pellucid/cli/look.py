@@ -12,13 +12,14 @@ from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError
 
 
-
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Show counts, ranges, one image as numbers, and what each normalisation does."""
     name, rest = split_task(words)
     parser = Parser("look", "Look at the data before anything is trained.", with_task=name is not None)
     parser.add_argument("--index", type=int, default=0, help="the training image that is shown as numbers")
-    parser.add_argument("--measure-steps", type=int, default=200, help="updates of each short training; 0 skips them")
+    parser.add_argument(
+        "--measure-steps", type=int, default=200, help="updates of each short training; 0 skips them"
+    )
     parser.add_argument("--out", type=Path, help="folder for the pictures; runs/look-TASK if not given")
     if name is None:
         parser.read(rest)
@@ -48,20 +49,27 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
 def _tell(found: dict[str, Any], screen: Screen) -> None:
     splits = found["splits"]
-    screen.show(f"{splits['train']:,} training and {splits['valid']:,} validation images; the test set stays closed")
+    screen.show(
+        f"{splits['train']:,} training and {splits['valid']:,} validation images; the test set stays closed"
+    )
     screen.show(
         f"each {' x '.join(map(str, found['shape']))} {found['type']}, values {found['range'][0]:g} to "
         f"{found['range'][1]:g}, mean {found['mean']:.2f}, deviation {found['deviation']:.2f}, "
         f"{found['share of zeros']:.1%} are 0"
     )
     screen.show(f"source: {found['source']}; licence: {found['licence']}\n")
-    screen.table(["class", "training", "validation"], [[name, n["train"], n["valid"]] for name, n in found["classes"].items()])
+    screen.table(
+        ["class", "training", "validation"],
+        [[name, n["train"], n["valid"]] for name, n in found["classes"].items()],
+    )
 
 
 def _numbers(data: Any, index: int, screen: Screen) -> None:
     """Print one image as its grid of values, an empty cell for 0."""
     image, label = data.train[[index]][0][0], int(data.train[[index]][1][0])
-    screen.show(f"\ntraining image {index}, a {data.facts['classes'][label]}, as numbers (nothing stands for 0)")
+    screen.show(
+        f"\ntraining image {index}, a {data.facts['classes'][label]}, as numbers (nothing stands for 0)"
+    )
     for row in image.tolist():
         screen.show("".join(f"{value:4d}" if value else "   ." for value in row))
     screen.show()
@@ -72,7 +80,9 @@ def _measure(normalised: dict[str, Any], task: Any, steps: int, screen: Screen) 
     from pellucid.verbs import compare
 
     training = dataclasses.replace(task.training, steps=steps, evaluate_every=steps)
-    tasks = {name: dataclasses.replace(changed, training=training) for name, (changed, _) in normalised.items()}
+    tasks = {
+        name: dataclasses.replace(changed, training=training) for name, (changed, _) in normalised.items()
+    }
     found = compare.table(list(compare.compare(tasks, seeds=(0, 1))), task.goal)
     screen.show(f"\nvalidation {task.goal} after {steps} steps, median of 2 seeds:")
     for name, spread in found.items():

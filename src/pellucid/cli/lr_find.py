@@ -14,8 +14,14 @@ from pellucid.errors import UsageError
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Find where the loss falls most steeply as the learning rate grows."""
     name, rest = split_task(words)
-    parser = Parser("lr-find", "Train while the learning rate grows; see where the loss falls and where it explodes.", with_task=name is not None)
-    parser.add_argument("--highest", type=float, default=1.0, help="the rate at the end; the start is a millionth of it")
+    parser = Parser(
+        "lr-find",
+        "Train while the learning rate grows; see where the loss falls and where it explodes.",
+        with_task=name is not None,
+    )
+    parser.add_argument(
+        "--highest", type=float, default=1.0, help="the rate at the end; the start is a millionth of it"
+    )
     parser.add_argument("--range-steps", type=int, default=200, help="updates in the test")
     parser.add_argument("--out", type=Path, default=Path("runs/lr-find.png"), help="the picture")
     if name is None:
@@ -33,7 +39,12 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
     found = range_test(task, highest=flags.highest, steps=flags.range_steps)
     screen.show(f"suggested learning rate: {found.suggestion:g}")
-    picture = write(flags.out.parent, flags.out.stem, curves.learning_rates(found.rates, found.losses, found.suggestion), screen)
+    picture = write(
+        flags.out.parent,
+        flags.out.stem,
+        curves.learning_rates(found.rates, found.losses, found.suggestion),
+        screen,
+    )
     return {
         "suggestion": found.suggestion,
         "rates": found.rates.tolist(),

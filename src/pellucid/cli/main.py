@@ -67,7 +67,8 @@ def main(words: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        text = f"{error.strerror or error}: {error.filename or 'a file'}; check the path, its permissions and the disk"
+        what = f"{error.strerror or error}: {error.filename or 'a file'}"
+        text = f"{what}; check the path, its permissions and the disk"
         return _failed(screen, verb, PellucidError(text), 1, verbose="--verbose" in flags)
     except (ValueError, TypeError, RuntimeError, MemoryError) as error:
         first = str(error).strip().split("\n")[0] or type(error).__name__
@@ -115,4 +116,3 @@ def _version() -> str:
         return version("pellucid")
     except PackageNotFoundError:
         return "not installed"
-

@@ -14,7 +14,9 @@ from pellucid.errors import UsageError
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Describe the network of a task, with its flags, without training it."""
     name, rest = split_task(words)
-    parser = Parser("model", "Layers, shapes, parameters, operations and receptive field.", with_task=name is not None)
+    parser = Parser(
+        "model", "Layers, shapes, parameters, operations and receptive field.", with_task=name is not None
+    )
     parser.add_argument("--out", type=Path, help="the drawing; runs/TASK-network.png if not given")
     if name is None:
         parser.read(rest)
@@ -36,9 +38,16 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         for layer in layers
     ]  # fmt: skip
     screen.table(["layer", "kind", "in", "out", "parameters", "multiply-adds", "receptive field"], rows)
-    screen.show(f"{totals.parameters:,} parameters, {totals.operations:,} multiply-adds an input, {totals.bytes / 1e6:.1f} MB")
+    screen.show(
+        f"{totals.parameters:,} parameters, {totals.operations:,} multiply-adds an input, {totals.bytes / 1e6:.1f} MB"
+    )
     out = flags.out or Path("runs") / f"{task.name}-{getattr(task, 'network', 'network')}.png"
-    picture = write(out.parent, out.stem, drawing.diagram(layers, title=f"{task.name}: {getattr(task, 'network', '')}"), screen)
+    picture = write(
+        out.parent,
+        out.stem,
+        drawing.diagram(layers, title=f"{task.name}: {getattr(task, 'network', '')}"),
+        screen,
+    )
     return {
         "layers": [
             {

@@ -14,31 +14,51 @@ from pellucid.errors import UsageError
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Answer each input."""
-    parser = Parser("predict", "Ask a trained network. A picture may be a photograph of handwriting on paper.")
-    parser.add_argument("reference", metavar="RUN|TASK|FILE.onnx", help="a run, a released model, an exported file")
+    parser = Parser(
+        "predict", "Ask a trained network. A picture may be a photograph of handwriting on paper."
+    )
+    parser.add_argument(
+        "reference", metavar="RUN|TASK|FILE.onnx", help="a run, a released model, an exported file"
+    )
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a PNG or JPEG file, or valid:12")
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--engine", choices=("torch", "onnx"), default="torch", help="what computes")
-    parser.add_argument("--show", type=Path, metavar="DIR", help="write a picture of every stage and of the answer")
+    parser.add_argument(
+        "--show", type=Path, metavar="DIR", help="write a picture of every stage and of the answer"
+    )
     flags = parser.read(words)
-    trained = open_network(flags.reference, flags.task_file)
+    trained = _open(flags)
     from pellucid.verbs import predict  # torch is loaded by now
 
-    if flags.engine == "onnx":
-        from pellucid.verbs.export import with_onnx
-
-        trained = with_onnx(trained)
     answers = []
     for word in flags.inputs:
         stages, _ = predict.stages_of(trained, word)
         answer = predict.answer_to(trained, predict.raw_sample(stages))
         answers.append({"input": word, **answer.to_json()})
         screen.show(f"{word}: {screen.strong(answer.text)}")
-        notes = [f"{p:7.2%}  score {score:+.2f}" for p, score in zip(answer.probabilities.values(), answer.logits.values(), strict=True)]
+        notes = [
+            f"{p:7.2%}  score {score:+.2f}"
+            for p, score in zip(answer.probabilities.values(), answer.logits.values(), strict=True)
+        ]
         screen.bars(list(answer.probabilities), list(answer.probabilities.values()), notes)
         if flags.show:
             _draw(flags.show, word, trained.task, stages, answer, screen)
     return {"answers": answers}, 0
+
+
+def _open(flags: Any) -> Any:
+    """Open what answers; the onnx engine wants an exported file, or the run whose ``model.onnx`` it is."""
+    path = Path(flags.reference)
+    if flags.engine == "torch" and path.suffix != ".onnx":
+        return open_network(flags.reference, flags.task_file)
+    from pellucid.verbs.export import open_onnx
+
+    file = path if path.suffix == ".onnx" else path / "model.onnx"
+    if not file.is_file():
+        raise UsageError(
+            f"{file}: there is no exported network; make it with: pellucid export {flags.reference}"
+        )
+    return open_onnx(file)
 
 
 def _draw(folder: Path, word: str, task: Any, stages: dict[str, Any], answer: Any, screen: Screen) -> None:

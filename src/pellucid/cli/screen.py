@@ -23,7 +23,9 @@ class Screen:
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False):
         self.as_json, self.quiet = as_json, quiet
-        self.colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self.colour = (
+            sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        )
         self.moving = sys.stderr.isatty() and not quiet and not as_json
         self._open_line = False
 
@@ -99,7 +101,9 @@ def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) ->
 
 
 def _is_number(text: str) -> bool:
-    return text.replace(",", "").replace(".", "").replace("-", "").replace("%", "").strip().isdigit() or text in ("", "-")
+    return text.replace(",", "").replace(".", "").replace("-", "").replace(
+        "%", ""
+    ).strip().isdigit() or text in ("", "-")
 
 
 def _write(stream: Any, text: str) -> None:

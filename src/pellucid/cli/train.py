@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pellucid.cli.arguments import Parser, find_kind, next_run, read_task, split_task
+from pellucid.cli.arguments import Parser, find_kind, read_task, split_task
 from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError
 from pellucid.run import Progress, Run
@@ -57,10 +57,13 @@ def _parser(*, with_task: bool) -> Parser:
 
 def _steps(name: str | None, flags: Any, fields: list[str]) -> tuple[Path, Iterator[Progress]]:
     from pellucid.verbs.train import resume, train
+    from pellucid.verbs.trained import next_run
 
     if flags.resume:
         if name or fields or flags.setting:
-            raise UsageError("--resume goes on with the run's own settings; leave the task and its flags away")
+            raise UsageError(
+                "--resume goes on with the run's own settings; leave the task and its flags away"
+            )
         return flags.resume, resume(flags.resume, find_kind(flags.task_file) if flags.task_file else None)
     if name is None:
         raise UsageError("which task? For example: pellucid train digits")

@@ -13,10 +13,16 @@ from pellucid.errors import UsageError, near
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Walk one input through a trained network; the picture and the JSON hold the same numbers."""
-    parser = Parser("walk", "One input through the network and back: pixels, layers, softmax, loss, gradients, one step.")
-    parser.add_argument("reference", metavar="TASK|RUN", help="a released model's name, such as digits/mlp, or a run")
+    parser = Parser(
+        "walk", "One input through the network and back: pixels, layers, softmax, loss, gradients, one step."
+    )
+    parser.add_argument(
+        "reference", metavar="TASK|RUN", help="a released model's name, such as digits/mlp, or a run"
+    )
     parser.add_argument("input", nargs="?", default="valid:0", metavar="INPUT", help="a file, or valid:12")
-    parser.add_argument("--true", metavar="CLASS", help="the true class of a picture of your own; the answer's if not given")
+    parser.add_argument(
+        "--true", metavar="CLASS", help="the true class of a picture of your own; the answer's if not given"
+    )
     parser.add_argument("--optimizer", default="sgd", help="whose step is taken")
     parser.add_argument("--learning-rate", type=float, help="of that step")
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
@@ -30,7 +36,11 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     stages, known = predict.stages_of(trained, flags.input)
     true = known if flags.true is None else _class(flags.true, trained.facts["classes"])
     found = verb.walk(
-        trained, predict.raw_sample(stages), true, optimizer=flags.optimizer, learning_rate=flags.learning_rate
+        trained,
+        predict.raw_sample(stages),
+        true,
+        optimizer=flags.optimizer,
+        learning_rate=flags.learning_rate,
     )
     _tell(found.walk, screen)
     picture = write(flags.out.parent, flags.out.stem, found.picture(), screen)
@@ -39,7 +49,9 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
 def _class(name: str, classes: list[str]) -> int:
     if name not in classes:
-        raise UsageError(f'--true {name}: no such class; the classes are {", ".join(classes)}.{near(name, classes)}')
+        raise UsageError(
+            f"--true {name}: no such class; the classes are {', '.join(classes)}.{near(name, classes)}"
+        )
     return classes.index(name)
 
 
@@ -49,8 +61,20 @@ def _tell(walk: Any, screen: Screen) -> None:
     rows = []
     for layer in walk.layers:
         shape = " x ".join(str(size) for size in layer.after.shape)
-        clipped = f"{layer.clipped:,} of {layer.after.size:,} clipped to 0" if layer.clipped is not None else ""
-        rows.append([layer.name, layer.kind, shape, f"{layer.minimum:.3f}", f"{layer.mean:.3f}", f"{layer.maximum:.3f}", clipped])
+        clipped = (
+            f"{layer.clipped:,} of {layer.after.size:,} clipped to 0" if layer.clipped is not None else ""
+        )
+        rows.append(
+            [
+                layer.name,
+                layer.kind,
+                shape,
+                f"{layer.minimum:.3f}",
+                f"{layer.mean:.3f}",
+                f"{layer.maximum:.3f}",
+                clipped,
+            ]
+        )
     screen.table(["layer", "kind", "shape", "min", "mean", "max", "ReLU"], rows)
 
     soft = walk.softmax
@@ -64,18 +88,29 @@ def _tell(walk: Any, screen: Screen) -> None:
     screen.show("\n" + screen.strong("loss (cross-entropy)"))
     screen.show(f"-log p({true}) = -log {walk.loss.probability:.6f} = {walk.loss.value:.6f}")
     for sharper in walk.loss.sharpened:
-        screen.show(f"  were all scores {sharper.factor:g} times as large: p = {sharper.probability:.6f}, loss {sharper.loss:.6f}")
+        screen.show(
+            f"  were all scores {sharper.factor:g} times as large: p = {sharper.probability:.6f}, loss {sharper.loss:.6f}"
+        )
 
     screen.show("\n" + screen.strong("backward: the gradient at every layer"))
     rows = [
-        [parameter.name, f"{parameter.gradient_norm:.4g}", f"{list(top.index)}", f"{top.value:+.5f}", f"{top.gradient:+.5f}", f"{top.after:+.5f}"]
+        [
+            parameter.name,
+            f"{parameter.gradient_norm:.4g}",
+            f"{list(top.index)}",
+            f"{top.value:+.5f}",
+            f"{top.gradient:+.5f}",
+            f"{top.after:+.5f}",
+        ]
         for layer in reversed(walk.layers)
         for parameter in layer.parameters
         for top in parameter.largest[:1]
     ]
     screen.table(["tensor", "norm", "most responsible weight", "value", "gradient", "after the step"], rows)
     if walk.plain is not None:
-        screen.show(f"our plain backward pass differs from torch's by {walk.plain.largest:.1e} at most (relative)")
+        screen.show(
+            f"our plain backward pass differs from torch's by {walk.plain.largest:.1e} at most (relative)"
+        )
     step = walk.step
     screen.show("\n" + screen.strong(f"one step of {step.optimizer}, learning rate {step.learning_rate:g}"))
     screen.show(f"loss before {step.loss_before:.6f}, after {step.loss_after:.6f}")

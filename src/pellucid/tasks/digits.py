@@ -70,7 +70,9 @@ class Digits(Task):
 
     def __post_init__(self) -> None:
         if not self.hidden or len(self.hidden) > MOST_LAYERS:
-            raise UsageError(f"--hidden has {len(self.hidden)} layers; give 1 to {MOST_LAYERS}, e.g. --hidden 512 512")
+            raise UsageError(
+                f"--hidden has {len(self.hidden)} layers; give 1 to {MOST_LAYERS}, e.g. --hidden 512 512"
+            )
         if not all(1 <= units <= LARGEST_LAYER for units in self.hidden):
             raise UsageError(f"--hidden is {self.hidden}; each layer has 1 to {LARGEST_LAYER} units")
         if not 0 <= self.dropout < 1 or not 0 <= self.label_smoothing < 1:
@@ -93,7 +95,12 @@ class Digits(Task):
         return Data(TensorDataset(*whole[train]), TensorDataset(*whole[valid]), self._test, facts)
 
     def prepare(
-        self, inputs: Tensor, targets: Tensor | None = None, *, facts: dict[str, Any], draws: Draws | None = None
+        self,
+        inputs: Tensor,
+        targets: Tensor | None = None,
+        *,
+        facts: dict[str, Any],
+        draws: Draws | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Shift while training, then normalise: ``(N, 28, 28)`` uint8 -> ``(N, 1, 28, 28)`` float32."""
         if inputs.ndim != 3 or list(inputs.shape[1:]) != facts["shape"] or inputs.dtype != torch.uint8:
@@ -107,7 +114,9 @@ class Digits(Task):
 
     def centre_and_scale(self, facts: dict[str, Any]) -> tuple[float, float]:
         """Return the mean and the deviation that normalisation takes away, for pixels in [0, 1]."""
-        return {"unit": (0.0, 1.0), "half": (0.5, 0.5), "standard": (facts["mean"], facts["std"])}[self.normalize]
+        return {"unit": (0.0, 1.0), "half": (0.5, 0.5), "standard": (facts["mean"], facts["std"])}[
+            self.normalize
+        ]
 
     def model(self, facts: dict[str, Any]) -> nn.Module:
         """Build the network: ``(N, 1, 28, 28)`` -> ``(N, K)`` class scores."""

@@ -94,7 +94,9 @@ def _judge_classes(
     temperature = metrics.fit_temperature(valid_logits.numpy(), valid_targets.numpy())
     document["temperature"] = {"value": temperature, "chosen on": "validation", "n": len(valid_targets)}
     document["calibration"] = metrics.calibration(probabilities, targets).to_json()
-    document["calibration_with_temperature"] = metrics.calibration(_softmax(logits / temperature), targets).to_json()
+    document["calibration_with_temperature"] = metrics.calibration(
+        _softmax(logits / temperature), targets
+    ).to_json()
 
     worst = metrics.worst(probabilities, targets, WORST)
     document["mistakes"] = [
@@ -135,7 +137,9 @@ def _add_images(trained: Trained, test: Any, document: dict[str, Any], arrays: d
 
 def _classify(trained: Trained, raw: Tensor) -> Tensor:
     with torch.inference_mode():
-        parts = [trained.network(trained.task.prepare(part, facts=trained.facts)[0]) for part in raw.split(1000)]
+        parts = [
+            trained.network(trained.task.prepare(part, facts=trained.facts)[0]) for part in raw.split(1000)
+        ]
     return torch.cat(parts)
 
 

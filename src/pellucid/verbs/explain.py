@@ -15,7 +15,7 @@ from pellucid.explain import inside, sanity
 from pellucid.plots import features
 from pellucid.task import Answer
 from pellucid.verbs.predict import answer_to, prepared
-from pellucid.verbs.trained import Trained
+from pellucid.verbs.trained import Ready
 
 UNITS = 8  # units of a layer whose exciting images are shown
 SEARCHED = 2000  # validation images among which they are looked for
@@ -56,38 +56,38 @@ class Explanation:
         return canvas.png(self.picture())
 
 
-def explain(trained: Trained, sample: np.ndarray, target: int | None = None) -> Explanation:
+def explain(ready: Ready, sample: np.ndarray, target: int | None = None) -> Explanation:
     """Explain the answer to one raw sample; ``target`` picks another class than the answer's."""
-    inputs, answer = prepared(trained, sample), answer_to(trained, sample)
+    inputs, answer = prepared(ready, sample), answer_to(ready, sample)
     names = list(answer.probabilities)
     chosen = names.index(answer.text) if target is None else target
-    task, facts = trained.task, trained.facts
-    maps = task.explain(trained.network, inputs, chosen, facts)
-    twins = task.explain(sanity.randomised(trained.network, seed=0), inputs, chosen, facts)
+    task, facts = ready.task, ready.facts
+    maps = task.explain(ready.network, inputs, chosen, facts)
+    twins = task.explain(sanity.randomised(ready.network, seed=0), inputs, chosen, facts)
     similarity = {name: sanity.rank_correlation(maps[name], twins[name]) for name in maps}
     return Explanation(answer, names[chosen], maps, twins, similarity, sample)
 
 
-def layer_pictures(trained: Trained, sample: np.ndarray) -> Iterator[tuple[str, Figure]]:
+def layer_pictures(ready: Ready, sample: np.ndarray) -> Iterator[tuple[str, Figure]]:
     """Draw what each layer made of one sample: (name, figure), feature maps before and after ReLU."""
-    for layer in inside.layers(trained.network, prepared(trained, sample)):
+    for layer in inside.layers(ready.network, prepared(ready, sample)):
         before, after = layer.before[0], layer.after[0]
         if layer.kind == "ReLU" and before.ndim == 3:
             title = f"{layer.name}: {len(before)} maps of {before.shape[1]} x {before.shape[2]}, before and after ReLU"
             yield f"maps-{layer.name}", features.feature_maps(before[:MAPS], after[:MAPS], title=title)
 
 
-def feature_pictures(trained: Trained) -> Iterator[tuple[str, Figure]]:
+def feature_pictures(ready: Ready) -> Iterator[tuple[str, Figure]]:
     """Draw what the network learned: first weights, filters, and the images that excite units most."""
-    first = inside.first_weights(trained.network, shape=tuple(trained.facts["shape"]))
+    first = inside.first_weights(ready.network, shape=tuple(ready.facts["shape"]))
     yield "first-weights", features.weights(first[:100])
-    for name, kernels in inside.filters(trained.network).items():
+    for name, kernels in inside.filters(ready.network).items():
         yield f"filters-{name}", features.filters(kernels, title=f"Convolution filters of {name}")
-    valid = trained.task.data().valid
+    valid = ready.task.data().valid
     raw, _ = valid[torch.arange(min(SEARCHED, len(valid)))]
-    images, _ = trained.task.prepare(raw, facts=trained.facts)
-    for name in rectified(trained.network):
-        yield f"exciting-{name}", _exciting(trained.network, images, raw, name)
+    images, _ = ready.task.prepare(raw, facts=ready.facts)
+    for name in rectified(ready.network):
+        yield f"exciting-{name}", _exciting(ready.network, images, raw, name)
 
 
 def rectified(network: nn.Module) -> list[str]:
@@ -97,6 +97,13 @@ def rectified(network: nn.Module) -> list[str]:
 
 def _exciting(network: nn.Module, images: Tensor, raw: Tensor, layer: str) -> Figure:
     found: Any = inside.exciting(network, images, layer, list(range(UNITS)), count=9)
-    rows = {f"{layer}, unit {unit}": raw[list(places)].numpy() for unit, places in zip(found.units, found.indices, strict=True)}
-    values = {f"{layer}, unit {unit}": values for unit, values in zip(found.units, found.activations, strict=True)}
-    return features.exciting(rows, values=values, title=f"Validation images that excite units of {layer} most")
+    rows = {
+        f"{layer}, unit {unit}": raw[list(places)].numpy()
+        for unit, places in zip(found.units, found.indices, strict=True)
+    }
+    values = {
+        f"{layer}, unit {unit}": values for unit, values in zip(found.units, found.activations, strict=True)
+    }
+    return features.exciting(
+        rows, values=values, title=f"Validation images that excite units of {layer} most"
+    )

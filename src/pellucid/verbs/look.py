@@ -27,7 +27,8 @@ def counts(data: Data) -> dict[str, Any]:
     return {
         "splits": {"train": len(labels), "valid": len(valid)},
         "classes": {
-            name: {"train": int((labels == i).sum()), "valid": int((valid == i).sum())} for i, name in enumerate(names)
+            name: {"train": int((labels == i).sum()), "valid": int((valid == i).sum())}
+            for i, name in enumerate(names)
         },
         "shape": list(raw.shape[1:]),
         "type": str(raw.dtype).removeprefix("torch."),

@@ -12,12 +12,12 @@ from torch import Tensor
 from pellucid import media
 from pellucid.errors import DataError, UsageError
 from pellucid.task import Answer
-from pellucid.verbs.trained import Trained
+from pellucid.verbs.trained import Ready
 
 VALID = "valid:"
 
 
-def predict(trained: Trained, source: str | Path | np.ndarray) -> Answer:
+def predict(ready: Ready, source: str | Path | np.ndarray) -> Answer:
     """Answer one input.
 
     Args:
@@ -25,31 +25,33 @@ def predict(trained: Trained, source: str | Path | np.ndarray) -> Answer:
     Raises:
         DataError: the file cannot be read or nothing is found in it.
     """
-    stages, _ = stages_of(trained, source)
-    return answer_to(trained, raw_sample(stages))
+    stages, _ = stages_of(ready, source)
+    return answer_to(ready, raw_sample(stages))
 
 
-def answer_to(trained: Trained, sample: np.ndarray) -> Answer:
+def answer_to(ready: Ready, sample: np.ndarray) -> Answer:
     """Answer one raw sample, as the data hold it."""
     with torch.inference_mode():
-        return trained.task.answer(trained.network(prepared(trained, sample))[0], trained.facts)
+        return ready.task.answer(ready.network(prepared(ready, sample))[0], ready.facts)
 
 
-def prepared(trained: Trained, sample: np.ndarray) -> Tensor:
+def prepared(ready: Ready, sample: np.ndarray) -> Tensor:
     """Return a raw sample as the network takes it: a batch of one."""
-    inputs, _ = trained.task.prepare(torch.from_numpy(np.array(sample))[None], facts=trained.facts)
+    inputs, _ = ready.task.prepare(torch.from_numpy(np.array(sample))[None], facts=ready.facts)
     return inputs
 
 
-def stages_of(trained: Trained, source: str | Path | np.ndarray) -> tuple[dict[str, np.ndarray], int | None]:
+def stages_of(ready: Ready, source: str | Path | np.ndarray) -> tuple[dict[str, np.ndarray], int | None]:
     """Return the stages of an input, name -> array, the raw sample last, and its class where it is known."""
     if isinstance(source, str) and source.startswith(VALID):
-        return _of_data(trained, source.removeprefix(VALID))
-    takes: Any = trained.task.takes
+        return _of_data(ready, source.removeprefix(VALID))
+    takes: Any = ready.task.takes
     if isinstance(source, np.ndarray):
         return dict(takes.into(source)), None
     if not Path(source).is_file():
-        raise DataError(f"{source}: there is no such file; give a picture, or {VALID}12 for a validation sample")
+        raise DataError(
+            f"{source}: there is no such file; give a picture, or {VALID}12 for a validation sample"
+        )
     return dict(takes.into(media.picture(source))), None
 
 
@@ -58,8 +60,8 @@ def raw_sample(stages: dict[str, np.ndarray]) -> np.ndarray:
     return list(stages.values())[-1]
 
 
-def _of_data(trained: Trained, number: str) -> tuple[dict[str, np.ndarray], int]:
-    valid = trained.task.data().valid
+def _of_data(ready: Ready, number: str) -> tuple[dict[str, np.ndarray], int]:
+    valid = ready.task.data().valid
     if not number.isdecimal() or int(number) >= len(valid):
         raise UsageError(f"{VALID}{number}: expected {VALID}0 to {VALID}{len(valid) - 1}")
     inputs, targets = valid[torch.tensor([int(number)])]

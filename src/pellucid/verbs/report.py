@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pellucid import report as pages
-from pellucid.explain import embedding, robustness
-from pellucid.plots import canvas, curves, images, scores
+from pellucid.explain import embedding
+from pellucid.plots import canvas, curves, features, images, scores
 from pellucid.run import Run
 from pellucid.verbs.evaluate import Evaluation
 from pellucid.verbs.trained import Trained
@@ -55,13 +55,36 @@ def pictures(trained: Trained, evaluation: Evaluation) -> Iterator[tuple[str, st
         figure = images.gallery(shown, arrays["targets"][worst], chances.argmax(1), chances, classes=names)
         yield "mistakes", "The worst mistakes, by loss", figure
     points = embedding.embedding(arrays["features"], method="tsne")
-    figure = scores.embedding(points, arrays["embedded"], names, wrong=arrays["embedded_wrong"], method="t-SNE")
-    yield "embedding", f"{len(points):,} test samples in two dimensions, by t-SNE of the last hidden layer", figure
+    figure = features.embedding(
+        points, arrays["embedded"], names, wrong=arrays["embedded_wrong"], method="t-SNE"
+    )
+    yield (
+        "embedding",
+        f"{len(points):,} test samples in two dimensions, by t-SNE of the last hidden layer",
+        figure,
+    )
 
 
 def page_of(run: Run, evaluation: Evaluation, drawn: dict[str, bytes]) -> str:
     """Return the report as one HTML page."""
-    return pages.page(run, evaluation, drawn)
+    found = evaluation.document
+    shown: dict[str, Any] = {
+        key: found[key] for key in ("scores", "command", "per_class", "confusion") if key in found
+    }
+    if "calibration" in found:
+        shown["calibration"] = {**found["calibration"], "temperature": found["temperature"]["value"]}
+    for name, curve in found.get("robustness", {}).items():
+        points = zip(curve["levels"], curve["accuracy"], strict=True)
+        shown.setdefault("robustness", {})[name] = [{"level": level, **score} for level, score in points]
+    return pages.page(
+        f"{run.task['task']}: {run.path.name}",
+        scores=shown,
+        task=run.task,
+        training=run.training,
+        facts=run.facts,
+        environment=run.environment,
+        pictures=drawn,
+    )
 
 
 def _robustness(found: dict[str, Any]) -> Figure:
@@ -79,6 +102,13 @@ def _robustness(found: dict[str, Any]) -> Figure:
 
 def _bins(calibration: dict[str, Any]) -> list[dict[str, float]]:
     edges = calibration["edges"]
-    columns = zip(edges, edges[1:], calibration["confidence"], calibration["accuracy"], calibration["counts"], strict=False)
+    columns = zip(
+        edges,
+        edges[1:],
+        calibration["confidence"],
+        calibration["accuracy"],
+        calibration["counts"],
+        strict=False,
+    )
     names = ("low", "high", "confidence", "accuracy", "count")
     return [dict(zip(names, column, strict=True)) for column in columns if column[-1]]

@@ -53,7 +53,9 @@ def resume(path: str | Path, kind: type[Task] | None = None) -> Iterator[Progres
     data = task.data()
     if data.facts != run.facts:
         changed = [name for name in run.facts if data.facts.get(name) != run.facts[name]]
-        raise RunError(f"{path}: the data changed since the run was started ({', '.join(changed)}); start a new run")
+        raise RunError(
+            f"{path}: the data changed since the run was started ({', '.join(changed)}); start a new run"
+        )
     learner = task.learner(data)
     saved = run.state()
     if saved is not None:

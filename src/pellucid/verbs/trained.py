@@ -14,22 +14,29 @@ from pellucid.run import Run
 from pellucid.task import Task
 from pellucid.zoo import released
 
+RUNS = Path("runs")
 
-@dataclass(frozen=True)
-class Trained:
-    """A network that can be used.
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A network that can be asked.
 
     Attributes:
-        run: the directory it was read from; a released model is one too.
         task: with the hyperparameters of the training.
-        facts: what the data taught, from the run; the data themselves are not needed.
+        facts: what the data taught; the data themselves are not needed.
         network: in evaluation mode, on the CPU.
     """
 
-    run: Run
     task: Task
     facts: dict[str, Any]
     network: nn.Module
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained(Ready):
+    """A network with the run it was read from; a released model is a run too."""
+
+    run: Run
 
 
 def open_trained(reference: str | Path, kind: type[Task] | None = None) -> Trained:
@@ -54,7 +61,16 @@ def open_trained(reference: str | Path, kind: type[Task] | None = None) -> Train
     if wrong:
         raise RunError(f"{run.path}: the weights do not fit the network of task.json: {wrong[0]}")
     network.load_state_dict({name: tensor.to(mine[name].dtype) for name, tensor in weights.items()})
-    return Trained(run, task, run.facts, network.eval().requires_grad_(False))
+    return Trained(run=run, task=task, facts=run.facts, network=network.eval().requires_grad_(False))
+
+
+def next_run(task: Task) -> Path:
+    """Return the first free ``runs/TASK-NETWORK-N``."""
+    name = f"{task.name}-{getattr(task, 'network', '')}".rstrip("-")
+    number = 1
+    while (RUNS / f"{name}-{number}").exists():
+        number += 1
+    return RUNS / f"{name}-{number}"
 
 
 def locate(reference: str | Path) -> Path:
@@ -85,7 +101,9 @@ def restored(run: Run, kind: type[Task] | None = None) -> Task:
     name = run.task.get("task")
     if kind is None:
         if name not in tasks.TASKS:
-            raise RunError(f"{run.path}: the task {name!r} is not one of ours; name its file with --task FILE.py")
+            raise RunError(
+                f"{run.path}: the task {name!r} is not one of ours; name its file with --task FILE.py"
+            )
         kind = tasks.find(name)
     if kind.name != name:
         raise RunError(f'{run.path}: the run belongs to the task "{name}", not to "{kind.name}"')

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.explain import walk as walking
 from pellucid.verbs.predict import prepared
-from pellucid.verbs.trained import Trained
+from pellucid.verbs.trained import Ready
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +37,9 @@ class Walked:
             }
             for layer in walk.layers
         ]
-        norms = {parameter.name: parameter.gradient_norm for layer in walk.layers for parameter in layer.parameters}
+        norms = {
+            parameter.name: parameter.gradient_norm for layer in walk.layers for parameter in layer.parameters
+        }
         return walk_page(
             self.sample,
             walk.inputs[0],
@@ -54,21 +56,21 @@ class Walked:
 
 
 def walk(
-    trained: Trained,
+    ready: Ready,
     sample: np.ndarray,
     true: int | None,
     *,
     optimizer: str = "sgd",
     learning_rate: float | None = None,
 ) -> Walked:
-    """Walk one raw sample through a trained network; without a ``true`` class the network's answer is taken."""
-    inputs = prepared(trained, sample)
-    target = int(trained.network(inputs)[0].argmax()) if true is None else true
+    """Walk one raw sample through a network; without a ``true`` class its answer is taken."""
+    inputs = prepared(ready, sample)
+    target = int(ready.network(inputs)[0].argmax()) if true is None else true
     found = walking.walk(
-        trained.network,
+        ready.network,
         inputs,
         target,
-        classes=trained.facts["classes"],
+        classes=ready.facts["classes"],
         optimizer=optimizer,
         learning_rate=learning_rate,
     )

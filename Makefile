@@ -1,0 +1,57 @@
+# Each target sets up what it needs. Nothing but package installation uses the network.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+RUN := runs/digits
+PAGES := README.md docs
+
+.PHONY: digits test lint fuzz night bench docs clean
+
+digits: $(VENV)/.plain
+	rm -rf $(RUN)
+	$(PYTHON) -m pellucid look digits --measure-steps 0 --out $(RUN)-pictures
+	$(PYTHON) -m pellucid train digits --out $(RUN)
+	$(PYTHON) -m pellucid evaluate $(RUN) --at-least accuracy=0.98
+	$(PYTHON) -m pellucid walk $(RUN) valid:0 --out $(RUN)-pictures/walk.png
+
+test: $(VENV)/.dev lint
+	$(PYTHON) -m pytest
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(PYTHON) -m pytest tests/test_floors.py
+
+fuzz: $(VENV)/.dev
+	PELLUCID_FUZZ=10000 $(PYTHON) -m pytest tests -k "fuzz or mutated or flipped"
+
+night: $(VENV)/.dev
+	PELLUCID_KILLS=200 PELLUCID_FUZZ=2000 $(PYTHON) -m pytest
+
+bench: $(VENV)/.plain benchmarks/.venv/.ready
+	$(PYTHON) benchmarks/speed.py
+	$(PYTHON) benchmarks/accuracy.py
+	$(PYTHON) benchmarks/table.py
+
+docs: $(VENV)/.dev
+	$(PYTHON) -m sphinx -W --keep-going -b html docs docs/_build/html
+
+clean:
+	rm -rf $(VENV) benchmarks/.venv docs/_build
+
+$(VENV)/bin/python:
+	python3 -m venv $(VENV)
+
+$(VENV)/.plain: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[export]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@ $(VENV)/.plain
+
+benchmarks/.venv/.ready: benchmarks/requirements.txt
+	python3 -m venv benchmarks/.venv
+	benchmarks/.venv/bin/pip install --quiet --requirement benchmarks/requirements.txt
+	touch $@

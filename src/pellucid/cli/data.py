@@ -1,0 +1,65 @@
+"""``pellucid data fetch|verify|where``: the official files of a data set, offline or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from pellucid import download
+from pellucid.cli.arguments import Parser
+from pellucid.cli.screen import Screen
+from pellucid.errors import DataError, UsageError, near
+
+SOURCES = {"digits": {"mnist": "pellucid.datasets.mnist", "fashion": "pellucid.datasets.fashion"}}
+
+
+def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
+    """Fetch the official files once, verify their checksums, or say where they lie."""
+    parser = Parser(
+        "data", "MNIST travels in the package; this is for the official files and the other data sets."
+    )
+    parser.add_argument("action", choices=("fetch", "verify", "where"))
+    parser.add_argument("task", help="whose data, such as digits")
+    parser.add_argument("--dataset", help="only this one of the task's data sets")
+    flags = parser.read(words)
+    if flags.task not in SOURCES:
+        raise UsageError(
+            f'no data of a task "{flags.task}".{near(flags.task, SOURCES)} There are: {", ".join(SOURCES)}'
+        )
+    sources = SOURCES[flags.task]
+    if flags.dataset and flags.dataset not in sources:
+        raise UsageError(
+            f"--dataset {flags.dataset}: expected {', '.join(sources)}.{near(flags.dataset, sources)}"
+        )
+    rows: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for name in [flags.dataset] if flags.dataset else sources:
+        for archive in import_module(sources[name]).ARCHIVES.values():
+            state = _done(flags.action, archive, problems)
+            rows.append(
+                {
+                    "file": archive.file,
+                    "path": str(download.where(archive)),
+                    "url": archive.url,
+                    "state": state,
+                }
+            )
+    screen.table(["file", "state", "path"], [[row["file"], row["state"], row["path"]] for row in rows])
+    if problems:
+        raise DataError(problems[0])
+    return {"cache": str(download.cache()), "files": rows}, 0
+
+
+def _done(action: str, archive: download.Archive, problems: list[str]) -> str:
+    try:
+        if action == "fetch":
+            download.fetch(archive)
+            return "verified"
+        if action == "verify":
+            download.verify(archive)
+            return "verified"
+    except DataError as error:
+        problems.append(str(error))
+        return "missing or wrong"
+    return "there" if download.where(archive).is_file() else "not fetched"

@@ -1,0 +1,59 @@
+"""Export: a trained network as one ONNX file, and back to answers without torch's network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pellucid import config
+from pellucid import export as onnx
+from pellucid.errors import RunError
+from pellucid.tasks import find
+from pellucid.verbs.train import described
+from pellucid.verbs.trained import Ready, Trained
+
+
+def export(trained: Trained, path: Path) -> onnx.Exported:
+    """Write a network as ONNX and check it against the original; the file carries task and facts."""
+    shape = trained.facts["shape"]
+    example, _ = trained.task.prepare(torch.zeros(1, *shape, dtype=torch.uint8), facts=trained.facts)
+    metadata = {
+        "task": json.dumps(described(trained.task)),
+        "training": json.dumps(config.to_json(trained.task.training)),
+        "facts": json.dumps(trained.facts),
+    }
+    return onnx.to_onnx(trained.network, example, path, metadata=metadata)
+
+
+class OnnxNetwork(nn.Module):
+    """An exported file in the place of the network; onnxruntime computes."""
+
+    def __init__(self, model: onnx.OnnxModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """``(N, ...)`` prepared inputs -> ``(N, K)`` class scores."""
+        return torch.from_numpy(self.model(inputs.numpy()))
+
+
+def open_onnx(path: Path) -> Ready:
+    """Open an exported file for use; it carries its task and its facts.
+
+    Raises:
+        RunError: the file is damaged, or does not carry a task of ours.
+    """
+    model = onnx.OnnxModel(path)
+    try:
+        fields = json.loads(model.metadata["task"])
+        training = json.loads(model.metadata["training"])
+        kind = find(fields.pop("task"))
+    except (KeyError, ValueError) as error:
+        raise RunError(
+            f"{path}: the file does not say which task it belongs to ({error}); export it again"
+        ) from None
+    task = config.from_json(kind, {**fields, "training": training}, source=str(path))
+    return Ready(task=task, facts=model.facts, network=OnnxNetwork(model))
