@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pellucid import optimizers
-from pellucid.errors import UsageError
+from pellucid.errors import RunError, UsageError
 
 NAMES = list(optimizers.DEFAULTS)
 
@@ -123,7 +123,7 @@ def test_muon_runs_on_a_network_without_hidden_matrices():
 
 def test_muon_refuses_the_state_of_another_network():
     saved = optimizers.build("muon", nn.Sequential(nn.Linear(6, 3))).state_dict()
-    with pytest.raises(ValueError, match="same network"):
+    with pytest.raises(RunError, match="same network"):
         optimizers.build("muon", network()).load_state_dict(saved)
 
 

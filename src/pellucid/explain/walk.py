@@ -172,22 +172,13 @@ def walk(
         UsageError: more than one input, a target that is no class, or an unknown optimiser.
         NonFinite: a layer gave NaN or infinity; the message names the first.
     """
-    if inputs.shape[0] != 1:
-        raise UsageError(f"A walk takes one input, this is a batch of {inputs.shape[0]}; pass inputs[:1].")
-    if not 0 <= target < len(classes):
-        raise UsageError(
-            f"The true class is {target}; expected 0 to {len(classes) - 1} ({', '.join(classes)})."
-        )
+    _check(inputs, target, classes)
     with torch.inference_mode(False), torch.enable_grad():
         model = copy.deepcopy(model).eval().requires_grad_(True)
         model.zero_grad()
         entry = inputs.detach().clone().requires_grad_(True)
         visits, logits = forward(model, entry)
-        if logits.shape != (1, len(classes)):
-            shape = tuple(logits.shape)
-            raise UsageError(
-                f"The network gives scores of shape {shape}; expected (1, {len(classes)}), a class each."
-            )
+        _check_scores(logits, classes)
         value = _cross_entropy(logits, target)
         plain = _plain(model, entry, target) if is_plain(visits, entry, logits) else None
         value.backward()
@@ -205,6 +196,23 @@ def walk(
         step=step,
         plain=plain,
     )
+
+
+def _check(inputs: torch.Tensor, target: int, classes: Sequence[str]) -> None:
+    if inputs.shape[0] != 1:
+        raise UsageError(f"A walk takes one input, this is a batch of {inputs.shape[0]}; pass inputs[:1].")
+    if not 0 <= target < len(classes):
+        raise UsageError(
+            f"The true class is {target}; expected 0 to {len(classes) - 1} ({', '.join(classes)})."
+        )
+
+
+def _check_scores(logits: torch.Tensor, classes: Sequence[str]) -> None:
+    if logits.shape != (1, len(classes)):
+        shape = tuple(logits.shape)
+        raise UsageError(
+            f"The network gives scores of shape {shape}; expected (1, {len(classes)}), a class each."
+        )
 
 
 @dataclass(frozen=True)
