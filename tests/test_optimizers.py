@@ -207,6 +207,11 @@ def test_a_factor_is_always_between_zero_and_one(name, steps, warmup):
     assert all(0 <= factor <= 1 for factor in found)
 
 
+def test_exponential_rises_by_equal_factors_and_stops_at_one():
+    found = [optimizers.schedule("exponential", step, 7) for step in range(9)]
+    assert found == pytest.approx([1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 1, 1])
+
+
 def test_the_rise_of_one_cycle_lasts_as_long_as_its_warm_up():
     factors = [optimizers.schedule("one-cycle", step, 50, warmup=10) for step in range(50)]
     assert factors.index(max(factors)) == 9

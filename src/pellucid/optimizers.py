@@ -76,7 +76,8 @@ def build(
     }
     settings = _settings(name, given)
     module = parameters if isinstance(parameters, nn.Module) else None
-    tensors = [p for p in (parameters if module is None else module.parameters()) if p.requires_grad]
+    every = parameters.parameters() if isinstance(parameters, nn.Module) else parameters
+    tensors = [parameter for parameter in every if parameter.requires_grad]
     if not tensors:
         raise UsageError(
             f"{name}: there is no parameter to train; every one of them is frozen or there is none."
@@ -128,7 +129,7 @@ def schedule(
         )
     step = min(step, steps)
     if name == "exponential":
-        return LOWEST ** (1 - step / max(1, steps - 1))
+        return LOWEST ** max(0.0, 1 - step / max(1, steps - 1))
     if name == "one-cycle":
         return _one_cycle(step, steps, warmup or rise * steps, first, last)
     if step < warmup:
