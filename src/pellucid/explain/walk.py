@@ -39,7 +39,10 @@ class Weight:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter tensor of a layer. ``largest`` names the weights of greatest gradient, greatest first."""
+    """One parameter tensor of a layer, such as ``hidden1.weight``.
+
+    ``largest`` names the weights of greatest gradient, greatest first.
+    """
 
     name: str
     value: Array
@@ -254,11 +257,13 @@ def _layer(visit: Visit, visits: list[Visit], held: dict[int, _Held]) -> Layer:
     module, after = visit.module, visit.after.detach()
     gradient = torch.zeros_like(after) if visit.after.grad is None else visit.after.grad
     owned = {name: p for name, p in module.named_parameters(recurse=False) if id(p) in held}
-    parameters = tuple(_parameter(name, held[id(p)], p.detach()) for name, p in owned.items())
+    parameters = tuple(
+        _parameter(f"{visit.name}.{name}", held[id(p)], p.detach()) for name, p in owned.items()
+    )
     once = (
         sum(other.module is module for other in visits) == 1
     )  # else the gradient is a sum over all its calls
-    weights = [p for p in parameters if p.name == "weight" and once]
+    weights = [p for p in parameters if p.name == f"{visit.name}.weight" and once]
     return Layer(
         name=visit.name,
         kind=type(module).__name__,
