@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pellucid import optimizers
-from pellucid.errors import UsageError
+from pellucid.errors import RunError, UsageError
 
 NAMES = list(optimizers.DEFAULTS)
 
@@ -123,7 +123,7 @@ def test_muon_runs_on_a_network_without_hidden_matrices():
 
 def test_muon_refuses_the_state_of_another_network():
     saved = optimizers.build("muon", nn.Sequential(nn.Linear(6, 3))).state_dict()
-    with pytest.raises(ValueError, match="same network"):
+    with pytest.raises(RunError, match="same network"):
         optimizers.build("muon", network()).load_state_dict(saved)
 
 
@@ -205,6 +205,11 @@ def test_linear_falls_to_zero_at_the_end():
 def test_a_factor_is_always_between_zero_and_one(name, steps, warmup):
     found = [optimizers.schedule(name, step, steps, warmup=warmup) for step in range(steps + 3)]
     assert all(0 <= factor <= 1 for factor in found)
+
+
+def test_exponential_rises_by_equal_factors_and_stops_at_one():
+    found = [optimizers.schedule("exponential", step, 7) for step in range(9)]
+    assert found == pytest.approx([1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 1, 1])
 
 
 def test_the_rise_of_one_cycle_lasts_as_long_as_its_warm_up():

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from pellucid.errors import UsageError, near
+from pellucid.errors import RunError, UsageError, near
 
-# What `build` uses for every setting that is not given. The learning rates are the best of a 1-2-5 scan on
-# MNIST's 784-512-512-10 network (batch 128, 2 epochs, constant rate), judged on validation images; RMSprop's
-# and Adam's are kept at the value their papers and Keras' recipe give. RMSprop's rho and epsilon are Keras'.
+# What `build` uses for every setting that is not given. The learning rates come from a 1-2-5 scan on MNIST's
+# 784-512-512-10 network (batch 128, 2 epochs, Muon 1, constant rate, one seed), judged on the last 5,000
+# training images: each gave 97.5 to 98.2 %. RMSprop's rho and epsilon are Keras'.
 DEFAULTS: dict[str, dict[str, float]] = {
     "sgd": {"learning_rate": 0.2},
     "momentum": {"learning_rate": 0.05, "momentum": 0.9},
@@ -76,7 +76,8 @@ def build(
     }
     settings = _settings(name, given)
     module = parameters if isinstance(parameters, nn.Module) else None
-    tensors = [p for p in (module.parameters() if module else parameters) if p.requires_grad]  # type: ignore[union-attr]
+    every = parameters.parameters() if isinstance(parameters, nn.Module) else parameters
+    tensors = [parameter for parameter in every if parameter.requires_grad]
     if not tensors:
         raise UsageError(
             f"{name}: there is no parameter to train; every one of them is frozen or there is none."
@@ -128,7 +129,7 @@ def schedule(
         )
     step = min(step, steps)
     if name == "exponential":
-        return LOWEST ** (1 - step / max(1, steps - 1))
+        return LOWEST ** max(0.0, 1 - step / max(1, steps - 1))
     if name == "one-cycle":
         return _one_cycle(step, steps, warmup or rise * steps, first, last)
     if step < warmup:
@@ -192,12 +193,16 @@ class MuonAdamW(torch.optim.Optimizer):
         return loss
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take back what ``state_dict`` gave: the numbers of the parameters run through both halves."""
+        """Take back what ``state_dict`` gave: the numbers of the parameters run through both halves.
+
+        Raises:
+            RunError: the state is that of another network.
+        """
         groups = list(state_dict["param_groups"])
         given = [len(group["params"]) for group in groups]
         expected = [len(group["params"]) for group in self.param_groups]
         if given != expected:
-            raise ValueError(
+            raise RunError(
                 f"muon: the saved groups have {given} parameters, this model's have {expected}; load the "
                 "state of a run with the same network."
             )
@@ -265,7 +270,7 @@ def _muon(tensors: list[nn.Parameter], module: nn.Module | None, settings: dict[
     """Hidden matrices to Muon; biases, norms, kernels, embeddings and the last matrix to AdamW."""
     embeddings = {
         id(p)
-        for m in (module.modules() if module else ())
+        for m in (() if module is None else module.modules())
         if isinstance(m, nn.Embedding)
         for p in m.parameters()
     }

@@ -70,7 +70,7 @@ def autograd(model, target=3):
 
 
 def gradients(walk):
-    return {f"{layer.name}.{p.name}": p.gradient for layer in walk.layers for p in layer.parameters}
+    return {p.name: p.gradient for layer in walk.layers for p in layer.parameters}
 
 
 BOTH = pytest.mark.parametrize("network", [mlp, cnn])
@@ -157,11 +157,19 @@ def test_the_chain_of_a_linear_weight_is_one_input_times_one_upstream_gradient()
 
 
 @BOTH
+def test_every_tensor_has_a_name_of_its_own(network):
+    model = network()
+    assert [p.name for layer in walked(model).layers for p in layer.parameters] == [
+        n for n, _ in model.named_parameters()
+    ]
+
+
+@BOTH
 def test_the_first_weight_named_has_the_greatest_gradient_of_its_tensor(network):
     expected = autograd(network())
     for layer in walked(network()).layers:
         for parameter in layer.parameters:
-            values = expected[f"{layer.name}.{parameter.name}"]
+            values = expected[parameter.name]
             assert abs(parameter.largest[0].gradient) == np.abs(values).max()
             assert values[parameter.largest[0].index] == parameter.largest[0].gradient
 

@@ -39,7 +39,10 @@ class Weight:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter tensor of a layer. ``largest`` names the weights of greatest gradient, greatest first."""
+    """One parameter tensor of a layer, such as ``hidden1.weight``.
+
+    ``largest`` names the weights of greatest gradient, greatest first.
+    """
 
     name: str
     value: Array
@@ -172,22 +175,13 @@ def walk(
         UsageError: more than one input, a target that is no class, or an unknown optimiser.
         NonFinite: a layer gave NaN or infinity; the message names the first.
     """
-    if inputs.shape[0] != 1:
-        raise UsageError(f"A walk takes one input, this is a batch of {inputs.shape[0]}; pass inputs[:1].")
-    if not 0 <= target < len(classes):
-        raise UsageError(
-            f"The true class is {target}; expected 0 to {len(classes) - 1} ({', '.join(classes)})."
-        )
+    _check(inputs, target, classes)
     with torch.inference_mode(False), torch.enable_grad():
         model = copy.deepcopy(model).eval().requires_grad_(True)
         model.zero_grad()
         entry = inputs.detach().clone().requires_grad_(True)
         visits, logits = forward(model, entry)
-        if logits.shape != (1, len(classes)):
-            shape = tuple(logits.shape)
-            raise UsageError(
-                f"The network gives scores of shape {shape}; expected (1, {len(classes)}), a class each."
-            )
+        _check_scores(logits, classes)
         value = _cross_entropy(logits, target)
         plain = _plain(model, entry, target) if is_plain(visits, entry, logits) else None
         value.backward()
@@ -205,6 +199,23 @@ def walk(
         step=step,
         plain=plain,
     )
+
+
+def _check(inputs: torch.Tensor, target: int, classes: Sequence[str]) -> None:
+    if inputs.shape[0] != 1:
+        raise UsageError(f"A walk takes one input, this is a batch of {inputs.shape[0]}; pass inputs[:1].")
+    if not 0 <= target < len(classes):
+        raise UsageError(
+            f"The true class is {target}; expected 0 to {len(classes) - 1} ({', '.join(classes)})."
+        )
+
+
+def _check_scores(logits: torch.Tensor, classes: Sequence[str]) -> None:
+    if logits.shape != (1, len(classes)):
+        shape = tuple(logits.shape)
+        raise UsageError(
+            f"The network gives scores of shape {shape}; expected (1, {len(classes)}), a class each."
+        )
 
 
 @dataclass(frozen=True)
@@ -246,11 +257,13 @@ def _layer(visit: Visit, visits: list[Visit], held: dict[int, _Held]) -> Layer:
     module, after = visit.module, visit.after.detach()
     gradient = torch.zeros_like(after) if visit.after.grad is None else visit.after.grad
     owned = {name: p for name, p in module.named_parameters(recurse=False) if id(p) in held}
-    parameters = tuple(_parameter(name, held[id(p)], p.detach()) for name, p in owned.items())
+    parameters = tuple(
+        _parameter(f"{visit.name}.{name}", held[id(p)], p.detach()) for name, p in owned.items()
+    )
     once = (
         sum(other.module is module for other in visits) == 1
     )  # else the gradient is a sum over all its calls
-    weights = [p for p in parameters if p.name == "weight" and once]
+    weights = [p for p in parameters if p.name == f"{visit.name}.weight" and once]
     return Layer(
         name=visit.name,
         kind=type(module).__name__,
