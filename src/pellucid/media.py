@@ -27,6 +27,7 @@ OTHERS = {
 MOST_BYTES = 2**26  # of the file
 MOST_PIXELS = 50_000_000  # of a baseline JPEG, which is decoded at a fraction of its size: 8160 x 6120 fits
 MOST_WHOLE_PIXELS = 24_000_000  # of what must be decoded whole: 100 MB in Pillow
+MOST_CLEAR_PIXELS = 12_000_000  # with opacity, which takes up to three copies
 LONGEST_SIDE = 32_768
 LONG_SIDE = 2048  # pixels of what is returned
 MOST_SCANS = 64  # of a progressive JPEG: each one passes over every pixel
@@ -90,12 +91,14 @@ def write_png(array: np.ndarray) -> bytes:
 def file_bytes(path: Path) -> bytes:
     """Return the bytes of a regular file of at most ``MOST_BYTES``."""
     try:
-        if not path.is_file():
-            raise DataError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        regular, exists, content = path.is_file(), path.exists(), b""
+        if regular:
+            with path.open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         raise DataError(f"{path}: cannot be read ({type(error).__name__})") from error
+    if not regular:
+        raise DataError(f"{path}: {'not a file' if exists else 'no such file'}")
     if len(content) > MOST_BYTES:
         raise DataError(f"{path}: larger than {MOST_BYTES // 2**20} MB, too much for one picture")
     return content
@@ -120,7 +123,8 @@ def check(image: Image.Image, content: bytes, name: str) -> None:
     width, height = image.size
     scans = content.count(b"\xff\xda") if image.format == "JPEG" else 0
     whole = image.format == "PNG" or "progressive" in image.info
-    most = MOST_WHOLE_PIXELS if whole else MOST_PIXELS
+    clear = "A" in image.mode or "transparency" in image.info
+    most = MOST_CLEAR_PIXELS if clear else MOST_WHOLE_PIXELS if whole else MOST_PIXELS
     if width * height > most or max(width, height) > LONGEST_SIDE:
         raise DataError(
             f"{name}: {width} x {height} pixels; at most {most // 10**6} million and {LONGEST_SIDE} on a side "

@@ -86,12 +86,14 @@ FRESH = "get the file again"
 def contents(path: Path, most_bytes: int) -> bytes:
     """Return the bytes of a regular file that is no larger than ``most_bytes``."""
     try:
-        if not path.is_file():
-            raise DataError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
-        with path.open("rb") as file:
-            content = file.read(most_bytes + 1)
+        regular, exists, content = path.is_file(), path.exists(), b""
+        if regular:
+            with path.open("rb") as file:
+                content = file.read(most_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
         raise DataError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
+    if not regular:
+        raise DataError(f"{path}: {'not a file' if exists else 'no such file'}")
     if len(content) > most_bytes:
         raise DataError(f"{path}: larger than the {most_bytes} bytes allowed here")
     return content

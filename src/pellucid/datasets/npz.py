@@ -62,6 +62,8 @@ def member(file: zipfile.ZipFile, key: str, most_bytes: int) -> bytes:
     found = [info for info in file.infolist() if info.filename == key]
     if len(found) != 1:
         raise DataError(f"{len(found)} members named {key}, expected one")
+    if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"{key} is packed in a way that numpy never writes")  # LZMA can ask for 4 GB
     most = min(most_bytes, MOST_EXPANSION * found[0].compress_size + SLACK)
     if found[0].file_size > most:
         raise DataError(f"{key} announces {found[0].file_size} bytes, {most} are allowed for its size")

@@ -1,0 +1,92 @@
+import io
+import os
+
+import fuzz
+import numpy as np
+import pytest
+from PIL import Image
+
+from pellucid import media
+from pellucid.datasets import handwriting, idx, mnist, npz
+from pellucid.errors import PellucidError
+
+IMAGES, LABELS = mnist.tiny(20, 0)
+NOISE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+
+
+def npz_of(**arrays):
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def encoded(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def exif():
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    return tags
+
+
+COLOUR = Image.fromarray(NOISE)
+LOADERS = {
+    "idx": (lambda content: idx.parse(content, name="x"), idx.encode(IMAGES), fuzz.idx),
+    "npz": (lambda content: npz.parse(content, ["a", "b"], name="x"), npz_of(a=IMAGES, b=LABELS), fuzz.npz),
+    "png": (media.picture, encoded(COLOUR, "PNG"), fuzz.png),
+    "palette png": (media.picture, encoded(COLOUR.quantize(16), "PNG", transparency=3), fuzz.png),
+    "jpeg": (media.picture, encoded(COLOUR, "JPEG", exif=exif()), fuzz.jpeg),
+    "progressive jpeg": (media.picture, encoded(COLOUR, "JPEG", progressive=True), fuzz.jpeg),
+}
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", LOADERS)
+def test_every_broken_file_is_read_or_refused(kind):
+    load, content, mutate = LOADERS[kind]
+    read, refused = fuzz.survives(load, content, mutate=mutate)
+    assert read + refused == fuzz.COUNT
+    assert refused > fuzz.COUNT / 10  # the mutations do break something
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts /proc/self/fd")
+@pytest.mark.filterwarnings("ignore")
+def test_refused_files_leave_no_descriptor_open(tmp_path):
+    path = tmp_path / "broken"
+
+    def load(content):
+        path.write_bytes(content)
+        media.picture(path)
+
+    before = len(os.listdir("/proc/self/fd"))
+    fuzz.survives(load, LOADERS["png"][1], mutate=fuzz.png, count=100)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_any_array_of_pixels_is_made_a_sample_or_refused():
+    draw = np.random.default_rng(0)
+    for _ in range(fuzz.COUNT // 3):
+        shape = (*draw.integers(1, 60, 2), *[(), (3,), (4,)][draw.integers(3)])
+        picture = draw.integers(0, 256, shape, np.uint8)
+        if draw.random() < 0.7:
+            picture = np.where(draw.random(shape) < draw.random() * 0.2, picture, draw.integers(256)).astype(np.uint8)
+        try:
+            sample = handwriting.from_picture(picture)["sample"]
+        except PellucidError:
+            continue
+        assert (sample.shape, sample.dtype) == ((28, 28), np.uint8), shape
+
+
+def test_the_judge_sees_a_loader_that_lets_another_error_through():
+    with pytest.raises(AssertionError, match="mutation 0/.*BadZipFile|mutation 0/"):
+        fuzz.survives(lambda content: np.load(io.BytesIO(content))["a"], LOADERS["npz"][1], mutate=fuzz.npz)
+
+
+def test_the_judge_sees_a_loader_that_hangs(monkeypatch):
+    monkeypatch.setattr(fuzz, "SECONDS", -1)
+    with pytest.raises(AssertionError, match="too long"):
+        fuzz.survives(lambda content: None, b"abc", mutate=fuzz.scramble)
