@@ -74,12 +74,3 @@ def test_exciting_images_stand_in_the_row_of_their_unit(digit):
     )
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["unit 3", "unit 8"]
     assert [text for text in words(figure) if text in ("9.5", "2.25", "1")] == ["9.5", "2.25", "1"]
-
-
-def test_each_image_is_one_point_and_each_mistake_one_ring(classes):
-    points = np.arange(20.0).reshape(10, 2)
-    figure = features.embedding(points, np.arange(10), classes, wrong=np.arange(10) == 4)
-    spots = [scatter.get_offsets().tolist() for scatter in figure.axes[0].collections]
-    assert spots[:10] == [[point] for point in points.tolist()]
-    assert spots[10] == [[8.0, 9.0]]
-    assert "mistake (1)" in words(figure)

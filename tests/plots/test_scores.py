@@ -106,3 +106,12 @@ def test_per_class_scores_carry_their_intervals():
     assert list(interval.get_xdata()) == [0.85, 0.93]
     assert list(dot.get_xdata()) == [0.9]
     assert "recall (line: 95 % interval)" in words(figure)
+
+
+def test_each_image_is_one_point_and_each_mistake_one_ring(classes):
+    points = np.arange(20.0).reshape(10, 2)
+    figure = scores.embedding(points, np.arange(10), classes, wrong=np.arange(10) == 4)
+    spots = [scatter.get_offsets().tolist() for scatter in figure.axes[0].collections]
+    assert spots[:10] == [[point] for point in points.tolist()]
+    assert spots[10] == [[8.0, 9.0]]
+    assert "mistake (1)" in words(figure)
