@@ -26,7 +26,7 @@ INK, QUIET, RULE, PAPER = "#1b1f24", "#5b6470", "#e3e6ea", "#ffffff"
 BLUE, ORANGE, GREEN, VERMILLION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 PURPLE, SKY, YELLOW, BLACK = "#cc79a7", "#56b4e9", "#d9c400", "#000000"
 CATEGORIES = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, BLACK, YELLOW, "#8c8c8c", "#7a4a1e")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 AMOUNTS = "viridis"
@@ -117,7 +117,7 @@ def logarithmic(axes: Axes) -> None:
 
 def legend(
     axes: Axes,
-    place: str,
+    place: Any,
     *,
     columns: int = 1,
     outside: tuple[float, float] | None = None,
@@ -143,7 +143,7 @@ def colour_bar(figure: Figure, drawn: Any, axes: Any, label: str) -> None:
     bar = figure.colorbar(drawn, ax=axes, shrink=0.8, pad=0.02)
     bar.set_label(label, fontsize=TEXT, color=INK, fontfamily=FONTS)
     bar.ax.tick_params(labelsize=SMALL, labelcolor=INK)
-    bar.outline.set_visible(False)
+    bar.outline.set(edgecolor=QUIET, linewidth=0.6)
 
 
 def finite(name: str, values: Any, *, dimensions: int | tuple[int, ...] | None = None) -> np.ndarray:

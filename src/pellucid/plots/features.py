@@ -1,8 +1,8 @@
-"""Pictures of what a network learned: weights, filters, maps, where it looked, what it finds alike."""
+"""Pictures of what a network learned: weights, filters, feature maps, and where it looked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -13,10 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pellucid.plots import tiles
 from pellucid.plots.canvas import (
-    CATEGORIES,
     FONTS,
-    INK,
-    MARKERS,
     PAPER,
     QUIET,
     SMALL,
@@ -24,11 +21,8 @@ from pellucid.plots.canvas import (
     bare,
     canvas,
     colour_bar,
-    dress,
     filled,
     finite,
-    legend,
-    same_length,
 )
 
 MOST_TILES = 64
@@ -194,51 +188,6 @@ def exciting(
     heights = [tiles.centre(k * columns, columns=columns, lines=lines)[1] for k in range(len(stacks))]
     axes.set_yticks(heights, list(stacks), fontsize=TEXT, fontfamily=FONTS)
     axes.tick_params(length=0)
-    return figure
-
-
-def embedding(
-    points: np.ndarray,
-    labels: np.ndarray,
-    classes: Sequence[str],
-    *,
-    wrong: np.ndarray | None = None,
-    method: str = "two dimensions made from the last hidden layer",
-    title: str = "The test set as the network sees it",
-) -> Figure:
-    """Draw images as points; near points look alike to the network.
-
-    Args:
-        points: ``(N, 2)``.
-        labels: ``(N,)`` positions in ``classes``, the true ones.
-        wrong: ``(N,)`` booleans, marked with a ring.
-    """
-    points, labels = finite("points", points, dimensions=2), finite("labels", labels, dimensions=1)
-    same_length(points=points, labels=labels)
-    if points.shape[1] != 2:
-        raise ValueError(f"points has shape {points.shape}; expected (N, 2)")
-    figure = canvas(9, 8, title)
-    axes = dress(figure.subplots(), method, "first dimension (no unit)", "second dimension (no unit)")
-    for index, name in enumerate(classes):
-        own = points[labels == index]
-        if not len(own):
-            continue
-        colour, marker = CATEGORIES[index % 10], MARKERS[index % 10]
-        x, y = own.T
-        axes.scatter(
-            x, y, 12, color=colour, marker=marker, alpha=0.55, linewidths=0, label=f"{name} ({len(own)})"
-        )
-        box = {"boxstyle": "round,pad=0.25", "facecolor": PAPER, "edgecolor": colour, "linewidth": 2}
-        x, y = np.median(own, axis=0)
-        axes.text(
-            x, y, name, fontsize=TEXT, weight="bold", color=INK, bbox=box, ha="center", va="center", zorder=5
-        )
-    if wrong is not None and np.any(wrong):
-        x, y = points[np.asarray(wrong, dtype=bool)].T
-        axes.scatter(x, y, 55, facecolors="none", edgecolors=INK, linewidths=1.1, label=f"mistake ({len(x)})")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    legend(axes, "center left", outside=(1.0, 0.5), enlarge=1.8)
     return figure
 
 

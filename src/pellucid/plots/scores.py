@@ -243,6 +243,51 @@ def per_class(
     return figure
 
 
+def embedding(
+    points: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    *,
+    wrong: np.ndarray | None = None,
+    method: str = "two dimensions made from the last hidden layer",
+    title: str = "The test set as the network sees it",
+) -> Figure:
+    """Draw images as points; near points look alike to the network.
+
+    Args:
+        points: ``(N, 2)``.
+        labels: ``(N,)`` positions in ``classes``, the true ones.
+        wrong: ``(N,)`` booleans, marked with a ring.
+    """
+    points, labels = finite("points", points, dimensions=2), finite("labels", labels, dimensions=1)
+    same_length(points=points, labels=labels)
+    if points.shape[1] != 2:
+        raise ValueError(f"points has shape {points.shape}; expected (N, 2)")
+    figure = canvas(9, 8, title)
+    axes = dress(figure.subplots(), method, "first dimension (no unit)", "second dimension (no unit)")
+    for index, name in enumerate(classes):
+        own = points[labels == index]
+        if not len(own):
+            continue
+        colour, marker = CATEGORIES[index % 10], MARKERS[index % 10]
+        x, y = own.T
+        axes.scatter(
+            x, y, 12, color=colour, marker=marker, alpha=0.55, linewidths=0, label=f"{name} ({len(own)})"
+        )
+        box = {"boxstyle": "round,pad=0.25", "facecolor": PAPER, "edgecolor": colour, "linewidth": 2}
+        x, y = np.median(own, axis=0)
+        axes.text(
+            x, y, name, fontsize=TEXT, weight="bold", color=INK, bbox=box, ha="center", va="center", zorder=5
+        )
+    if wrong is not None and np.any(wrong):
+        x, y = points[np.asarray(wrong, dtype=bool)].T
+        axes.scatter(x, y, 55, facecolors="none", edgecolors=INK, linewidths=1.1, label=f"mistake ({len(x)})")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    legend(axes, "center left", outside=(1.0, 0.5), enlarge=1.8)
+    return figure
+
+
 def _counts(axes: Axes, matrix: np.ndarray, share: np.ndarray) -> None:
     for (row, column), count in np.ndenumerate(matrix):
         colour = INK if share[row, column] > 0.35 else PAPER
