@@ -150,6 +150,17 @@ def test_a_hostile_title_is_shown_as_text(run):
     assert "script" not in Reader(page(HOSTILE, **run)).names()
 
 
+def test_a_caption_cannot_add_an_attribute(run):
+    run["pictures"] = {'x" onload="alert(1)': PNG}
+    assert {name for _, attributes in read(run).tags for name in attributes if name.startswith("on")} == set()
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x1b", "\ud800"])
+def test_what_cannot_be_printed_becomes_a_question_mark(run, character):
+    run["facts"]["classes"] = [f"a{character}b", "one"]
+    assert "a?b" in read(run).cells
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.text())
 def test_any_class_name_can_be_written_to_a_file(name):
