@@ -140,7 +140,7 @@ def exciting(
         raise UsageError("no images were given; at least one is needed to find what excites a unit")
     values, spots = torch.cat(tops), torch.cat(wheres)  # (N, C)
     chosen = _units(units, values.shape[1], layer)
-    order = torch.stack([_strongest(values[:, unit].contiguous(), count) for unit in chosen])
+    order = torch.stack([_strongest(column, count) for column in values.T[chosen].contiguous()])
     column = torch.tensor(chosen)[:, None]
     places = np.unravel_index(spots[order, column].numpy(), extent) if extent else ()
     positions = np.stack(places, axis=-1) if extent else np.zeros((*order.shape, 0), dtype=np.int64)
