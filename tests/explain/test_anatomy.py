@@ -209,7 +209,7 @@ def test_perturbation_agrees_after_branches_that_meet():
             self.wide, self.narrow, self.sum = nn.Conv2d(1, 4, 5, padding=2), nn.Conv2d(1, 4, 1), nn.ReLU()
 
         def forward(self, x):
-            return self.sum(self.wide(x) + self.narrow(x))
+            return self.sum(self.narrow(x) + self.wide(x))
 
     proof = touches(Branches(), torch.rand(1, 1, 12, 12), "sum", (6, 6))
     assert (proof.agrees, proof.promised) == (True, ((4, 8), (4, 8)))

@@ -92,6 +92,11 @@ def test_exciting_sorts_like_numpy_over_all_images(cnn):
     assert np.allclose(found.activations, -np.sort(-strength, axis=0)[:5].T, atol=1e-6)
 
 
+def test_images_that_excite_equally_keep_their_order():
+    found = exciting(nn.Sequential(nn.ReLU(), nn.Identity()), torch.zeros(500, 3), "0", 1, 4)
+    assert found.indices.tolist() == [[0, 1, 2, 3]]
+
+
 def test_the_position_of_the_maximum_is_where_the_map_has_it(cnn, images):
     found = exciting(cnn, images, "conv1", 4, 1)
     row, column = found.positions[0, 0]

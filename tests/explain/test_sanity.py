@@ -47,6 +47,16 @@ def test_equal_maps_are_alike_by_both_numbers():
     assert np.allclose([found.ssim, found.rank_correlation], 1)
 
 
+def test_a_background_that_both_maps_leave_at_zero_is_no_agreement():
+    from scipy.stats import spearmanr
+
+    maps = np.zeros((2, 1, 20, 20))
+    maps[:, 0, 5:12, 5:12] = np.random.default_rng(0).normal(size=(2, 7, 7))
+    inner = np.abs(maps[:, 0, 5:12, 5:12]).reshape(2, -1)
+    found = compare(maps[:1], maps[1:])
+    assert np.isclose(found.rank_correlation.item(), spearmanr(*inner).statistic)
+
+
 def test_edges_that_ignore_the_network_fail_the_check(reader):
     model, pictures, labels = reader
     assert sanity(model, pictures[:8], labels[:8], picture_edges).rank_correlation.min() == 1

@@ -140,7 +140,7 @@ def exciting(
         raise UsageError("no images were given; at least one is needed to find what excites a unit")
     values, spots = torch.cat(tops), torch.cat(wheres)  # (N, C)
     chosen = _units(units, values.shape[1], layer)
-    order = values[:, chosen].sort(dim=0, descending=True, stable=True).indices[:count].T  # (units, count)
+    order = torch.stack([_strongest(column, count) for column in values.T[chosen].contiguous()])
     column = torch.tensor(chosen)[:, None]
     places = np.unravel_index(spots[order, column].numpy(), extent) if extent else ()
     positions = np.stack(places, axis=-1) if extent else np.zeros((*order.shape, 0), dtype=np.int64)
@@ -170,6 +170,13 @@ def penultimate(model: nn.Module, images: Images) -> np.ndarray:
 def batches(images: Images) -> Iterable[Tensor]:
     """Return the batches of ``images``: a tensor is split, an iterable is taken as it is."""
     return images.split(BATCH) if isinstance(images, Tensor) else images
+
+
+def _strongest(values: Tensor, count: int) -> Tensor:
+    """Return the indices of the largest values, equal ones in order; far faster than a sort."""
+    least = values.topk(min(count, len(values))).values[-1]
+    candidates = (values >= least).nonzero()[:, 0]
+    return candidates[values[candidates].sort(descending=True, stable=True).indices[:count]]
 
 
 def _last(seen: list, layer: str):

@@ -25,13 +25,17 @@ Explain = Callable[[nn.Module, Tensor, Target], np.ndarray]
 class Sanity:
     """A map beside the same map of a randomised network, and how alike they are, one number an input.
 
-    ``rank_correlation`` ``(N,)`` is Spearman's, of the absolute values; ``ssim`` ``(N,)`` is the structural
-    similarity of the absolute values scaled to [0, 1]. Equal maps give 1, unrelated ones about 0.
+    ``rank_correlation`` ``(N,)`` is Spearman's, of the absolute values, and ``signed`` ``(N,)`` that of the
+    values with their signs; ``ssim`` ``(N,)`` is the structural similarity of the absolute values scaled to
+    [0, 1]. Equal maps give 1, unrelated ones about 0. The correlations leave out the pixels where both
+    maps are exactly 0: where the input equals the baseline, integrated gradients and occlusion are 0 for
+    any network, and an empty background would pass for agreement.
     """
 
     maps: np.ndarray
     randomised: np.ndarray
     rank_correlation: np.ndarray
+    signed: np.ndarray
     ssim: np.ndarray
 
 
@@ -81,14 +85,19 @@ def compare(maps: np.ndarray, others: np.ndarray) -> Sanity:
     """Return how alike two sets of maps ``(N, ...)`` are, by rank and by structure."""
     if maps.shape != others.shape:
         raise UsageError(f"maps of shapes {maps.shape} and {others.shape} cannot be compared")
-    pairs = list(zip(np.abs(maps), np.abs(others), strict=True))
-    ranks = np.array([rank_correlation(one, other) for one, other in pairs])
-    alike = np.array([ssim(_scaled(one), _scaled(other)) for one, other in pairs])
-    return Sanity(maps, others, ranks, alike)
+    rows = []
+    for one, other in zip(maps, others, strict=True):
+        told = (one != 0) | (other != 0)
+        absolute = rank_correlation(np.abs(one[told]), np.abs(other[told]))
+        signed = rank_correlation(one[told], other[told])
+        rows.append((absolute, signed, ssim(_scaled(np.abs(one)), _scaled(np.abs(other)))))
+    return Sanity(maps, others, *np.array(rows).reshape(-1, 3).T)
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Return Spearman's rank correlation, -1 to 1; ties share their mean rank; 0 for a constant map."""
+    if not first.size:
+        return 0.0
     a, b = _ranks(first), _ranks(second)
     a, b = a - a.mean(), b - b.mean()
     length = np.sqrt((a**2).sum() * (b**2).sum())
