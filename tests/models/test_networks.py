@@ -104,8 +104,9 @@ def test_a_layer_without_units_is_refused():
 
 
 def test_the_cnn_has_the_parameters_added_up_by_hand():
-    weights = 25 * 32 + 9 * 32 * 64 + 9 * 64 * 64 + 9 * 64 * 128 + 128 * 10 + 10
-    norms = 2 * (32 + 64 + 64 + 128)
+    weights = 25 * 16 + 9 * 16 * 32 + 9 * 32 * 32 + 9 * 32 * 128 + 128 * 10 + 10
+    norms = 2 * (16 + 32 + 32 + 128)
+    assert weights + norms == 52_794
     assert parameters(CNN()) == weights + norms
 
 

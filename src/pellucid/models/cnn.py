@@ -1,8 +1,9 @@
 """A small and strong convolutional network for 28 x 28 digits.
 
-Ours, chosen by experiment (LOG.md) for accuracy per second on two CPU cores: strides shrink the image early,
-where a convolution over one channel is slow and its maps are large; batch normalisation (Ioffe and Szegedy
-2015) after every weighted sum lets it learn from its first steps at a high rate.
+Ours, chosen by experiment (LOG.md) for accuracy per second on two CPU cores. Strides shrink the image early,
+where maps are large and a convolution over one channel is slow. Batch normalisation (Ioffe and Szegedy 2015)
+after every weighted sum lets it learn at a high rate from the first steps on. Narrow beats wide for the same
+time: 16 maps seen nine times read better than 32 maps seen four times.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import nn
 
 
 class CNN(nn.Sequential):
-    """``(N, 1, 28, 28)`` images to ``(N, classes)`` logits.
+    """``(N, 1, 28, 28)`` images to ``(N, classes)`` logits; 52,794 parameters as it stands.
 
     The children are ``conv1``, ``norm1``, ``relu1`` and so on, ``pool3``, ``flatten``, ``hidden4``,
     ``norm4``, ``relu4``, ``scores``.
@@ -26,7 +27,7 @@ class CNN(nn.Sequential):
         ValueError: a width below 1.
     """
 
-    def __init__(self, width: int = 32, hidden: int = 128, classes: int = 10):
+    def __init__(self, width: int = 16, hidden: int = 128, classes: int = 10):
         if min(width, hidden, classes) < 1:
             raise ValueError(
                 f"cnn: width {width}, hidden {hidden}, classes {classes}; expected at least 1 of each"

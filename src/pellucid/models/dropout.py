@@ -1,8 +1,8 @@
 """Dropout (Srivastava et al. 2014, Dropout: a simple way to prevent neural networks from overfitting).
 
 Drawing the mask is what costs: on a CPU a third of a step of a two-layer perceptron. Sixteen random bits a
-value are enough, and one 64-bit draw gives four of them, which makes this four times cheaper than
-``torch.nn.Dropout`` with nothing lost but probabilities finer than 2**-16.
+value are enough, and one 64-bit draw gives four of them: forward and backward together take about half the
+time of ``torch.nn.Dropout``, and nothing is lost but probabilities finer than 2**-16.
 """
 
 from __future__ import annotations
