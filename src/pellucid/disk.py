@@ -122,11 +122,15 @@ def replace(disk: Disk, path: Path, data: bytes) -> None:
 def write_directory(disk: Disk, path: Path, files: dict[str, bytes]) -> None:
     """Make ``path`` with ``files`` in it, whole or not at all."""
     temporary = temporary_name(path)
+    for name in listing(disk, path.parent) or []:
+        if name.startswith(f".{path.name}.") and TEMPORARY.fullmatch(name):
+            remove_directory(disk, path.parent / name)
     try:
         again(disk.mkdir, temporary)
         for name, data in files.items():
             again(disk.write, temporary / name, data)
-            again(disk.sync, temporary / name)
+            if data:
+                again(disk.sync, temporary / name)
         again(disk.sync_directory, temporary)
         again(disk.rename, temporary, path)
         again(disk.sync_directory, path.parent)
