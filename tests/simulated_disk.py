@@ -164,11 +164,11 @@ def change(entries: dict[str, int], changes: tuple) -> None:
             entries[name] = number
 
 
-def after_power_cut(nodes: dict, sector: int) -> Iterator[SimulatedDisk]:
-    """Yield every disk that may be found after the power went while ``nodes`` were as they are."""
+def after_power_cut(nodes: dict, sector: int, every: int = 1) -> Iterator[SimulatedDisk]:
+    """Yield each ``every``-th disk that may be found after the power went while ``nodes`` were as they are."""
     numbers = [number for number, node in nodes.items() if outcomes(node, sector)[1:]]
     choices = [outcomes(nodes[number], sector) for number in numbers]
-    for choice in itertools.product(*choices):
+    for choice in itertools.islice(itertools.product(*choices), 0, None, every):
         disk = SimulatedDisk()
         disk.history = None
         chosen = dict(zip(numbers, choice, strict=True))

@@ -158,7 +158,13 @@ def test_a_damaged_log_sends_training_back_to_the_state_before_the_damage():
 
 
 def header(text: bytes, data: bytes = b"") -> bytes:
-    return seal(len(text).to_bytes(8, "little") + text, data)
+    return sealed(len(text).to_bytes(8, "little") + text + data)
+
+
+def sealed(text: bytes) -> bytes:
+    data = bytearray(text)
+    seal(data)
+    return bytes(data)
 
 
 def crafted(entries: str) -> bytes:
@@ -261,7 +267,7 @@ def test_json_that_readers_could_take_differently_is_refused_even_with_a_right_c
     disk.write(PLACE / "task.json", JSON[name])
     environment = json.loads(disk.read(PLACE / "environment.json", 10**6))
     environment["run"]["task.json"] = hashlib.sha256(JSON[name]).hexdigest()
-    disk.write(PLACE / "environment.json", seal(json.dumps(environment | {"sha256": ZEROS}).encode()))
+    disk.write(PLACE / "environment.json", sealed(json.dumps(environment | {"sha256": ZEROS}).encode()))
     with pytest.raises(RunError, match=r"task\.json is damaged"):
         Run.open(PLACE, disk=disk)
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import re
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
+import signal
+import time
 
 import pytest
+import torch
 from simulated_disk import SimulatedDisk
 from test_power_cut import PLACE, agrees, create, log, look, tensor
 
 from pellucid.errors import PellucidError
-from pellucid.run import Run
+from pellucid.run import Progress, Run
 
 REFUSALS = [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO]
 
@@ -153,24 +153,54 @@ def test_lines_that_could_not_be_written_are_written_once_later():
 
 
 def test_a_real_limit_on_file_size_keeps_the_older_state(tmp_path):
-    pytest.importorskip("resource")
-    script = """
-        import resource, sys, torch
-        from pellucid.errors import PellucidError
-        from pellucid.run import Run
-        run = Run.create(sys.argv[1], task={}, training={}, facts={}, environment={})
-        run.save_state({"w": torch.zeros(100)}, step=1)
+    resource = pytest.importorskip("resource")
+    run = Run.create(tmp_path / "run", task={}, training={}, facts={}, environment={})
+    run.save_state({"w": torch.zeros(100)}, step=1)
+    ours, theirs = os.pipe()
+    if not (child := os.fork()):  # the limit holds for a whole process, and cannot be lifted again
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         try:
             run.save_state({"w": torch.zeros(100_000)}, step=2)
         except PellucidError as error:
-            print(error, run.state().step)
-    """
-    place = tmp_path / "run"
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), str(place)],
-        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": "src"},
-        cwd=Path(__file__).parent.parent,
-    )  # fmt: skip
-    assert re.search(r"step-000000000002.*\(EFBIG\).* needs 40\d{4} bytes .* 1$", done.stdout.strip())
-    assert os.listdir(place / "resume") == ["step-000000000001.safetensors"]
+            os.write(theirs, f"{error} {run.state().step}".encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    told = os.read(ours, 10_000).decode()
+    assert re.search(r"step-000000000002.*\(EFBIG\).* needs 40\d{4} bytes .* 1$", told)
+    assert os.listdir(run.path / "resume") == ["step-000000000001.safetensors"]
+
+
+def test_a_run_killed_at_any_moment_of_saving_opens_with_its_newest_state(tmp_path):
+    run = Run.create(tmp_path / "run", task={}, training={}, facts={}, environment={})
+    draw, newest = random.Random(2), 0
+    for _ in range(25):
+        ours, theirs = os.pipe()
+        if not (child := os.fork()):
+            save_for_ever(Run.open(run.path), theirs)
+        os.close(theirs)
+        time.sleep(draw.uniform(0.0, 0.2))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        told = os.read(ours, 10**6).split()  # the steps of which the child knew that they are saved
+        os.close(ours)
+        newest = max([newest, *map(int, told)])
+        again = Run.open(run.path)
+        saved = again.state()
+        assert (saved.step if saved else 0) in (newest, newest + 1)
+        assert not (saved and saved.warnings)
+        newest = saved.step if saved else 0
+        assert [line["step"] for line in again.progress()][:newest] == list(range(1, newest + 1))
+    assert newest > 0
+
+
+def save_for_ever(run: Run, told: int) -> None:
+    saved = run.state()
+    step = saved.step if saved else 0
+    run.rewind(step)
+    while True:
+        step += 1
+        run.log(Progress(step, 100, 1.0, 0.5, 0.1))
+        run.save_state({"w": torch.zeros(1000)}, step=step)
+        run.save_weights({"w": torch.zeros(1000)}, step=step, scores=None)
+        os.write(told, b"%d " % step)

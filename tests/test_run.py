@@ -288,5 +288,5 @@ def same(one, other) -> bool:
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_nested_state_comes_back_exactly(state):
     flat, text = flatten(state)
-    tensors, metadata = unpack(pack(flat, {"state": text}), "state")
+    tensors, metadata = unpack(bytes(pack(flat, {"state": text})), "state")
     assert same(unflatten(metadata["state"], tensors, "state"), state)
