@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +19,7 @@ from pellucid.errors import PellucidError, RunError, UsageError
 
 TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+ADVICE = {errno.EIO: "check the disk"}
 MANY_INTERRUPTS = 1000
 
 
@@ -45,7 +45,7 @@ class Disk:
         """Return the sorted names of what is in ``directory``."""
         return sorted(os.listdir(directory))
 
-    def write(self, path: Path, data: bytes) -> None:
+    def write(self, path: Path, data: bytes | bytearray) -> None:
         """Write ``data`` as the whole content of ``path``."""
         with open(path, "wb", buffering=0) as file:
             write_all(file.fileno(), data)
@@ -91,17 +91,19 @@ class Disk:
 
     def free(self, directory: Path) -> int:
         """Return how many bytes are free where ``directory`` is."""
+        import shutil  # here, because it loads the archive formats and is needed when a disk is full only
+
         return shutil.disk_usage(directory).free
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes | bytearray) -> None:
     """Write all of ``data``; the system may take less at a time, 2 GiB at most."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def replace(disk: Disk, path: Path, data: bytes) -> None:
+def replace(disk: Disk, path: Path, data: bytes | bytearray) -> None:
     """Make ``data`` the content of ``path``: after a crash at any moment the old or the new file is there.
 
     Raises:
@@ -122,11 +124,15 @@ def replace(disk: Disk, path: Path, data: bytes) -> None:
 def write_directory(disk: Disk, path: Path, files: dict[str, bytes]) -> None:
     """Make ``path`` with ``files`` in it, whole or not at all."""
     temporary = temporary_name(path)
+    for name in listing(disk, path.parent) or []:
+        if name.startswith(f".{path.name}.") and TEMPORARY.fullmatch(name):
+            remove_directory(disk, path.parent / name)
     try:
         again(disk.mkdir, temporary)
         for name, data in files.items():
             again(disk.write, temporary / name, data)
-            again(disk.sync, temporary / name)
+            if data:
+                again(disk.sync, temporary / name)
         again(disk.sync_directory, temporary)
         again(disk.rename, temporary, path)
         again(disk.sync_directory, path.parent)
@@ -169,6 +175,8 @@ def make_directory(disk: Disk, path: Path) -> None:
             again(disk.mkdir, path)
         again(disk.sync_directory, path.parent)
     except OSError as error:
+        with suppress(OSError):  # so that the next attempt does not take it for durable
+            disk.rmdir(path)
         raise unwritable(disk, path, 0, error) from error
 
 
@@ -199,7 +207,7 @@ def unwritable(disk: Disk, path: Path, size: int, error: OSError) -> PellucidErr
         with suppress(OSError):
             free = f"{again(disk.free, directory)} bytes are free"
             break
-    advice = "make room" if error.errno in FULL else "make it writable"
+    advice = "make room" if error.errno in FULL else ADVICE.get(error.errno or 0, "make it writable")
     return PellucidError(
         f"{path} cannot be written: {reason(error)}. It needs {size} bytes and {free}. "
         f"Everything saved before is intact; {advice} or choose another place, then go on with --resume"

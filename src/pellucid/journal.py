@@ -6,7 +6,6 @@ tear what was added since the last sync: an unended last line or a stretch of ze
 
 from __future__ import annotations
 
-import re
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -31,8 +30,10 @@ class Journal:
     def __init__(self, path: Path, speed_path: Path, disk: Disk, identity: str):
         self.path, self.speed_path, self.disk = path, speed_path, disk
         self._start = self._crc = zlib.crc32(identity.encode())
-        self.count: int | None = None  # lines that are ours, of which the last has self._crc
+        self.added = 0  # lines that append wrote
+        self._count: int | None = None  # lines that are ours, of which the last has self._crc
         self._clean = False  # whether nothing stands behind them in the file
+        self._durable = False  # whether they would survive a power cut
 
     def append(self, lines: list[dict[str, Any]], times: list[dict[str, Any]]) -> None:
         """Add lines to both files.
@@ -41,29 +42,33 @@ class Journal:
             PellucidError: the disk refused; the next call first removes what was half written.
         """
         if not self._clean:
-            good = self._read()[0] if self.count is not None else self._intact()
-            self._write(good[: self.count])
+            good = self._read()[0] if self._count is not None else self._intact()
+            self._write(good[: self._count])
         added, crc = [], self._crc
         for line in lines:
             text, crc = chained(line, crc)
             added.append(text)
         data = b"".join(added)
-        self._clean = False
+        self._clean = self._durable = False
         try:
             again(self.disk.append, self.path, data)
         except OSError as error:
             raise unwritable(self.disk, self.path, len(data), error) from error
-        self.count, self._crc, self._clean = (self.count or 0) + len(lines), crc, True
+        self.added += len(lines)
+        self._count, self._crc, self._clean = (self._count or 0) + len(lines), crc, True
         with suppress(OSError):  # times that are lost change no result
             again(self.disk.append, self.speed_path, lines_of(times))
 
     def sync(self) -> None:
         """Make the metric log durable. Lost times would be no loss."""
+        if self._durable:
+            return
         try:
             again(self.disk.sync, self.path)
         except OSError as error:
-            self._clean = False
+            self._clean = False  # what could not be synced may have been thrown away
             raise unwritable(self.disk, self.path, 0, error) from error
+        self._durable = True
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the lines; raise RunError if one was changed."""
@@ -77,36 +82,38 @@ class Journal:
         return good
 
     def speed(self) -> list[dict[str, Any]]:
-        """Return the times that can be read."""
+        """Return the times that can be read, of each step the last: a resumed run does some steps again."""
         if self.speed_path.name not in (listing(self.disk, self.speed_path.parent) or []):
             return []
-        found = []
-        for line in read(self.disk, self.speed_path, LIMIT).splitlines():
-            try:
-                found.append(from_json(line, self.speed_path))
-            except RunError:
-                continue
-        return found
+        found = {}
+        for text in read(self.disk, self.speed_path, LIMIT).splitlines():
+            with suppress(RunError):
+                line = from_json(text, self.speed_path)
+                if isinstance(step := line.get("step"), int):
+                    found[step] = line
+        return list(found.values())
 
     def mark(self) -> str:
         """Return how far the good lines reach: their number and last CRC."""
-        if self._clean:
-            return f"{self.count}:{self._crc:08x}"
-        good = self._read()[0]
+        return f"{self._count}:{self._crc:08x}" if self._clean else self._mark(self._read()[0])
+
+    def _mark(self, good: list[tuple[bytes, int]]) -> str:
         return f"{len(good)}:{good[-1][1] if good else self._start:08x}"
+
+    def ends_at(self, mark: str) -> bool:
+        """Return whether the file holds what it held when ``mark`` was taken, and nothing more."""
+        good, rest = self._read()
+        return not rest and self._mark(good) == mark
 
     def reaches(self, mark: str) -> bool:
         """Return whether the file holds, unchanged, what it held when ``mark`` was taken."""
         good = self._read()[0]
-        count = int(mark.split(":")[0]) if re.fullmatch(r"\d{1,12}:[0-9a-f]{8}", mark) else len(good) + 1
-        return count <= len(good) and mark == f"{count}:{good[count - 1][1] if count else self._start:08x}"
+        marks = (f"{count}:{crc:08x}" for count, (_, crc) in enumerate(good, 1))
+        return mark == self._mark([]) or mark in marks
 
     def rewind(self, step: int) -> None:
         """Drop the lines after ``step`` and everything damaged."""
         self._write([pair for pair in self._read()[0] if self._parsed(pair[0])["step"] <= step])
-        steps = ((line, line.get("step")) for line in self.speed())
-        times = [line for line, its in steps if isinstance(its, int) and its <= step]
-        replace(self.disk, self.speed_path, lines_of(times))
 
     def _write(self, good: list[tuple[bytes, int]]) -> None:
         """Make ``good`` the content of the file, which holds them already."""
@@ -114,7 +121,8 @@ class Journal:
         data = b"".join(text for text, _ in good)
         if data != read(self.disk, self.path, LIMIT):
             replace(self.disk, self.path, data)
-        self.count, self._crc, self._clean = len(good), good[-1][1] if good else self._start, True
+            self._durable = True
+        self._count, self._crc, self._clean = len(good), good[-1][1] if good else self._start, True
 
     def _read(self) -> tuple[list[tuple[bytes, int]], bytes]:
         """Return the good lines from the start of the file, and the rest."""

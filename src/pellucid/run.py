@@ -138,7 +138,7 @@ class Run:
         files = {name: to_json(document, name, indent=2) + b"\n" for name, document in given}
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
         files["environment.json"] = sealed_document(environment, {**hashes, "finished": None})
-        files |= {"progress.jsonl": b"", "speed.jsonl": b""}
+        files["progress.jsonl"] = b""
         make_directory(disk, path.absolute().parent)
         write_directory(disk, path.absolute(), files)
         return cls.open(path, disk=disk)
@@ -187,12 +187,11 @@ class Run:
             {"step": progress.step, "seconds": progress.seconds} | (timing or {})
             for progress, timing in self._waiting
         ]
-        before = self._journal.count
+        before = self._journal.added
         try:
             self._journal.append(lines, times)
         finally:  # what did not reach the file is kept, and what did is not written twice
-            if self._journal.count != before:
-                del self._waiting[: len(lines)]
+            del self._waiting[: self._journal.added - before]
 
     def sync(self) -> None:
         """Wait until every logged line would survive a power cut."""
@@ -207,12 +206,12 @@ class Run:
         """
         if not self._finished:
             return self._journal.lines() + [progress.to_json() for progress, _ in self._waiting]
-        if self._journal.mark() != self._finished:
+        if not self._journal.ends_at(self._finished):
             raise RunError(f"{self._journal.path} is damaged: it does not end where training finished")
         return self._journal.lines()
 
     def speed(self) -> list[dict[str, Any]]:
-        """Return the lines of speed.jsonl that can be read."""
+        """Return the lines of speed.jsonl that can be read, one a step."""
         self._flush()
         return self._journal.speed()
 

@@ -22,7 +22,9 @@ def sealed_document(document: dict[str, Any], seals: Any) -> bytes:
     """Return JSON that ends with ``seals`` under "run" and with its own SHA-256."""
     if taken := {"run", "sha256"} & set(document):
         raise UsageError(f"{sorted(taken)} cannot be names here; the run's own checksums are called so")
-    return seal(to_json({**document, "run": seals, "sha256": ZEROS}, "the run", indent=2) + b"\n")
+    data = bytearray(to_json({**document, "run": seals, "sha256": ZEROS}, "the run", indent=2) + b"\n")
+    seal(data)
+    return bytes(data)
 
 
 def read_sealed(disk: Disk, path: Path) -> tuple[dict[str, Any], Any]:
@@ -35,12 +37,11 @@ def read_sealed(disk: Disk, path: Path) -> tuple[dict[str, Any], Any]:
     return document, document.pop("run", None)
 
 
-def seal(head: bytes, rest: bytes = b"") -> bytes:
-    """Return ``head + rest`` with their SHA-256 put where the last ``"sha256": "000..."`` of head stands."""
-    place = seal_place(head)
+def seal(data: bytearray, head: int | None = None) -> None:
+    """Put the SHA-256 of ``data`` where the last ``"sha256": "000..."`` of its first ``head`` bytes is."""
+    place = seal_place(data[:head])
     assert place is not None
-    data = head + rest
-    return b"".join([head[: place[0]], digest(data, place).encode(), head[place[1] :], rest])
+    data[slice(*place)] = digest(data, place).encode()
 
 
 def is_sealed(data: bytes, head: int | None = None) -> bool:
@@ -49,18 +50,19 @@ def is_sealed(data: bytes, head: int | None = None) -> bool:
     return place is not None and data[slice(*place)] == digest(data, place).encode()
 
 
-def seal_place(head: bytes) -> tuple[int, int] | None:
+def seal_place(head: bytes | bytearray) -> tuple[int, int] | None:
     """Return where the last checksum starts and ends in ``head``."""
     places = [found.span(1) for found in SEAL.finditer(head)]
     return places[-1] if places else None
 
 
-def digest(data: bytes, place: tuple[int, int]) -> str:
+def digest(data: bytes | bytearray, place: tuple[int, int]) -> str:
     """Return the SHA-256 of ``data`` as if zeros stood at ``place``."""
     view = memoryview(data)
     hashed = hashlib.sha256(view[: place[0]])
     hashed.update(ZEROS.encode())
     hashed.update(view[place[1] :])
+    view.release()
     return hashed.hexdigest()
 
 

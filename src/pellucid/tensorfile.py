@@ -43,22 +43,24 @@ def write_tensors(
     replace(disk or Disk(), Path(path), pack(tensors, metadata))
 
 
-def pack(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+def pack(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytearray:
     """Return the bytes of a sealed safetensors file; equal arguments give equal bytes."""
     kinds = {str(name): kind(name, tensor) for name, tensor in tensors.items()}
     # Wide types first: every tensor then starts at a multiple of its own width, as the format advises.
     names = sorted(kinds, key=lambda name: (-BITS[kinds[name]], name))
     header: dict[str, Any] = {METADATA: dict(sorted(metadata.items())) | {"sha256": ZEROS}}
-    chunks: list[bytes] = []
     end = 0
     for name in names:
-        chunks.append(raw(tensors[name]))
-        begin, end = end, end + len(chunks[-1])
         shape = list(tensors[name].shape)
+        begin, end = end, end + math.prod(shape) * BITS[kinds[name]] // 8
         header[name] = {"dtype": kinds[name], "shape": shape, "data_offsets": [begin, end]}
     text = to_json(header, "the header")
     text += b" " * (-len(text) % 8)
-    return seal(b"".join([len(text).to_bytes(8, "little"), text]), b"".join(chunks))
+    data = bytearray(len(text).to_bytes(8, "little") + text)
+    for name in names:
+        data += raw(tensors[name])
+    seal(data, 8 + len(text))
+    return data
 
 
 def kind(name: str, tensor: Tensor) -> str:
@@ -76,11 +78,12 @@ def kind(name: str, tensor: Tensor) -> str:
     return kinds[tensor.dtype]
 
 
-def raw(tensor: Tensor) -> bytes:
-    """Return the tensor's values in row-major order."""
+def raw(tensor: Tensor) -> memoryview:
+    """Return the tensor's values in row-major order, without a copy where they lie so already."""
     import torch  # see kind
 
-    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    values: Any = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    return memoryview(values)
 
 
 def read_tensors(path: Path, disk: Disk | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
