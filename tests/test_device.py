@@ -78,6 +78,7 @@ def test_a_misspelt_device_gets_the_near_match():
         choose("cudo")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_glibc(), reason="only glibc has mallopt")
 def test_a_kept_heap_asks_the_kernel_for_hardly_any_page_again():
     faults = {}
