@@ -63,6 +63,7 @@ def setting(kind: type[Config], name: str) -> Config:
         UsageError: the task has no such setting.
     """
     known = settings(kind)
+    name = name.replace("-", "_")
     if name not in known:
         raise UsageError(
             f'no setting "{name}"; the settings are {", ".join(sorted(known))}.{near(name, known)}'

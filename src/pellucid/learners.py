@@ -75,6 +75,9 @@ class Supervised:
         self.clock = Clock.of(self.training, self.count)
         seeding.seed_step(self.training.seed, -1)  # the first weights
         self.network = task.model(self.facts).to(self.device)
+        convolves = any(isinstance(module, nn.Conv2d) for module in self.network.modules())
+        self.layout = torch.channels_last if convolves else torch.contiguous_format
+        self.network.to(memory_format=self.layout)  # type: ignore[call-overload]
         if self.device.type == "cpu":
             device.keep_heap()
         self.optimizer = optimizers.build(
@@ -82,6 +85,7 @@ class Supervised:
             self.network,
             learning_rate=self.training.learning_rate,
             weight_decay=self.training.weight_decay,
+            beta2=self.training.beta2,
         )
         self.average = _average(self.network, self.training.ema)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
@@ -94,7 +98,7 @@ class Supervised:
         for epoch, indices, (inputs, targets) in self._samples(start):
             draws = seeding.Draws(self.training.seed, epoch, indices)
             inputs, targets = self.task.prepare(inputs, targets, facts=self.facts, draws=draws)
-            yield inputs.to(self.device), targets.to(self.device)
+            yield inputs.to(self.device, memory_format=self.layout), targets.to(self.device)
 
     def update(self, batch: tuple[Tensor, Tensor], step: int) -> Tensor:
         """Make one update: forward, loss, backward, clip, step, average.

@@ -31,6 +31,8 @@ class Training:
     """peak learning rate; None takes the optimiser's own default"""
     weight_decay: float | None = None
     """pull of the weights towards zero; None takes the optimiser's own default"""
+    beta2: float | None = None
+    """memory of the squared gradients in adam, adamw and nadam; None takes the optimiser's own"""
     schedule: Literal["one-cycle", "cosine", "linear", "constant", "exponential"] = "one-cycle"
     """how the learning rate changes with the step; exponential rises, for the range test of lr-find"""
     warmup: float = 0.0
@@ -73,7 +75,7 @@ class Training:
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be above 0")
-        for name in ("warmup", "ema"):
+        for name in ("warmup", "ema", "beta2"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise UsageError(f"--{name} is {value}; it must be at least 0 and below 1")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from pellucid import report as pages
 from pellucid.explain import embedding
-from pellucid.plots import canvas, curves, features, images, scores
+from pellucid.plots import canvas, curves, images, scores
 from pellucid.run import Run
 from pellucid.verbs.evaluate import Evaluation
 from pellucid.verbs.trained import Trained
@@ -55,7 +55,7 @@ def pictures(trained: Trained, evaluation: Evaluation) -> Iterator[tuple[str, st
         figure = images.gallery(shown, arrays["targets"][worst], chances.argmax(1), chances, classes=names)
         yield "mistakes", "The worst mistakes, by loss", figure
     points = embedding.embedding(arrays["features"], method="tsne")
-    figure = features.embedding(
+    figure = scores.embedding(
         points, arrays["embedded"], names, wrong=arrays["embedded_wrong"], method="t-SNE"
     )
     yield (
