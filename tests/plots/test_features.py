@@ -41,6 +41,11 @@ def test_the_share_clipped_is_counted_for_each_map_and_for_all():
     assert "after: 50% of all values clipped to zero" in said
 
 
+def test_a_value_that_was_zero_before_was_not_clipped():
+    before = np.array([[[0.0, 0.0, -1.0, 2.0]]])
+    assert "map 0\n25% clipped" in words(features.feature_maps(before, np.maximum(before, 0)))
+
+
 def test_maps_before_and_after_must_have_one_shape():
     with pytest.raises(ValueError, match="expected the same shape"):
         features.feature_maps(np.zeros((1, 2, 2)), np.zeros((1, 3, 3)))

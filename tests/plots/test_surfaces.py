@@ -30,6 +30,16 @@ def test_the_race_has_the_frames_asked_for_and_moves():
     assert (np.asarray(gif.convert("RGB")) != first).any()
 
 
+def test_the_runners_leave_ever_longer_tracks():
+    gif = Image.open(io.BytesIO(surfaces.race_gif(X, Y, BOWL, {"sgd": PATHS["sgd"]}, frames=3)))
+    inked = []
+    for frame in range(3):
+        gif.seek(frame)
+        inked.append(int((np.asarray(gif.convert("RGB")) == (0, 114, 178)).all(axis=2).sum()))
+    assert inked[0] + 50 < inked[1]
+    assert inked[1] + 50 < inked[2]
+
+
 def test_a_full_race_is_smaller_than_one_and_a_half_megabytes():
     many = {f"optimiser {index}": PATHS["sgd"] + 0.02 * index for index in range(10)}
     assert len(surfaces.race_gif(X, Y, BOWL, many)) < 1_500_000

@@ -233,7 +233,9 @@ def per_class(
                 f"{value:.1%}", (1, row), xycoords=("axes fraction", "data"), xytext=(3, 0),
                 textcoords="offset points", va="center", fontsize=SMALL, color=QUIET, fontfamily=FONTS,
             )  # fmt: skip
-        dress(axes, measure, f"{measure} (line: 95 % interval)", "" if index else "class")
+        known = any(scores[measure].get("low") is not None for scores in table.values())
+        label = f"{measure} (line: 95 % interval)" if known else measure
+        dress(axes, measure, label, "" if index else "class")
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
         axes.locator_params(axis="x", nbins=4)
         axes.set_xlim(right=min(axes.get_xlim()[1], 1.002))
