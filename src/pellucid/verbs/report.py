@@ -90,7 +90,7 @@ def page_of(run: Run, evaluation: Evaluation, drawn: dict[str, bytes]) -> str:
 def _robustness(found: dict[str, Any]) -> Figure:
     lines, bands = {}, {}
     for name, curve in found.items():
-        title = f"{name}: {curve['unit']}"
+        title = f"{name} ({curve['unit']})"
         levels = np.array(curve["levels"], dtype=float)
         lines[title] = (levels, np.array([score["value"] for score in curve["accuracy"]]))
         bands[title] = (
