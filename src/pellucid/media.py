@@ -104,7 +104,7 @@ def file_bytes(path: Path) -> bytes:
     return content
 
 
-def decoder_for(content: bytes, name: str) -> type[Image.Image]:
+def decoder_for(content: bytes, name: str) -> Callable[[io.BytesIO], Image.Image]:
     """Choose the decoder by the file's first bytes; no other kind of file reaches Pillow."""
     if not content:
         raise DataError(f"{name}: empty (0 bytes)")

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 pictures of clothing in MNIST's format (Xiao, Rasul and Vollgraf 2017, Zalando Research).
+"""Fashion-MNIST: 70,000 pictures of clothing in MNIST's format (Xiao, Rasul and Vollgraf 2017, Zalando).
 
 The official four files are taken where they can be had. Where only the small pack can be had (in a mirror),
 that is taken: the first 12,000 training images and all 10,000 test images, in the official order. How many

@@ -123,6 +123,8 @@ def axis(length: int) -> np.ndarray:
 
 def spread(values: np.ndarray) -> float:
     """Return the standard deviation that the median distance from the median suggests."""
+    if not values.size:
+        return 0.0
     return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
 

@@ -24,7 +24,18 @@ from pellucid.datasets.handwriting import from_picture
 from pellucid.datasets.strokes import tiny
 from pellucid.errors import DataError
 
-__all__ = ["ARCHIVES", "CLASSES", "LICENCE", "SOURCE", "from_picture", "official", "read", "test", "tiny", "train"]
+__all__ = [
+    "ARCHIVES",
+    "CLASSES",
+    "LICENCE",
+    "SOURCE",
+    "from_picture",
+    "official",
+    "read",
+    "test",
+    "tiny",
+    "train",
+]
 
 CLASSES = tuple("0123456789")
 LICENCE = "CC BY-SA 3.0, as usually given; no licence text comes with the data"
