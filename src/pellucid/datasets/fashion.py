@@ -61,7 +61,7 @@ PACK = download.Archive(
 
 
 def train() -> tuple[np.ndarray, np.ndarray]:
-    """Return training images ``(N, 28, 28)`` and labels ``(N,)``, uint8; N is 60,000, or 12,000 from the pack.
+    """Return training images ``(N, 28, 28)`` and labels ``(N,)``, uint8; N is 60,000 (pack: 12,000).
 
     Raises:
         DataError: neither the official files nor the pack can be had, or they are not what they must be.

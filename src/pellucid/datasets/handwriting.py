@@ -41,7 +41,7 @@ def from_picture(picture: np.ndarray) -> dict[str, np.ndarray]:
     stages = {"grey": grey, "flattened": to_bytes(ink)}
     if ink.max() < max(FAINTEST, NOISE * roughness):
         raise DataError(
-            f"no ink found: nothing stands out from the paper by more than {ink.max():.0f} of 255 grey levels; "
+            f"no ink found: nothing stands out by more than {ink.max():.0f} of 255 grey levels; "
             f"draw one digit, dark on light or light on dark"
         )
     if grey.shape == (SIDE, SIDE) and is_framed(grey):
