@@ -93,7 +93,9 @@ def npz(content, draw):
                 member = scramble(member[:128], draw) + member[128:]
             elif where < 0.6:
                 member = scramble(member, draw)
-            kind = draw.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
+            kind = draw.choice(
+                (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+            )
             new.writestr(draw.choice((name,) * 8 + ("../x.npy", "a/")), member, kind)
     return scramble(buffer.getvalue(), draw) if draw.random() < 0.3 else buffer.getvalue()
 
@@ -118,13 +120,24 @@ def png(content, draw):
             chunks[number][1] = scramble(chunks[number][1], draw)
         elif kind == 3 and chunks[0][0] == b"IHDR":
             sizes = [draw.choice((1, 5, 200, *EDGES)) & 0xFFFFFFFF for _ in range(2)]
-            rest = [draw.choice((1, 2, 4, 8, 16, 3)), draw.choice((0, 2, 3, 4, 6, 5)), 0, 0, draw.choice((0, 1))]
+            rest = [
+                draw.choice((1, 2, 4, 8, 16, 3)),
+                draw.choice((0, 2, 3, 4, 6, 5)),
+                0,
+                0,
+                draw.choice((0, 1)),
+            ]
             chunks[0][1] = struct.pack(">II5B", *sizes, *rest)
         else:
-            name = draw.choice((b"PLTE", b"tRNS", b"eXIf", b"iCCP", b"zTXt", b"acTL", b"fcTL", b"fdAT", b"gAMA", b"pHYs"))
-            chunks.insert(draw.randrange(len(chunks)), [name, draw.randbytes(draw.choice((0, 1, 4, 8, 26, 100)))])
+            name = draw.choice(
+                (b"PLTE", b"tRNS", b"eXIf", b"iCCP", b"zTXt", b"acTL", b"fcTL", b"fdAT", b"gAMA", b"pHYs")
+            )
+            chunks.insert(
+                draw.randrange(len(chunks)), [name, draw.randbytes(draw.choice((0, 1, 4, 8, 26, 100)))]
+            )
     return content[:8] + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
     )
 
 
@@ -132,7 +145,11 @@ def jpeg(content, draw):
     """Damage a JPEG's segments: lengths, sizes, tables, or its entropy-coded data."""
     if draw.random() < 0.3:
         return scramble(content, draw)
-    marks = [place for place in range(len(content) - 1) if content[place] == 255 and content[place + 1] not in (0, 255)]
+    marks = [
+        place
+        for place in range(len(content) - 1)
+        if content[place] == 255 and content[place + 1] not in (0, 255)
+    ]
     content = bytearray(content)
     for _ in range(draw.choice((1, 1, 2, 3))):
         place = max(0, min(draw.choice(marks), len(content) - 2))  # an earlier round may have cut it
@@ -140,10 +157,14 @@ def jpeg(content, draw):
         if kind == 0:
             content[place + 2 : place + 4] = struct.pack(">H", draw.choice(EDGES) & 0xFFFF)
         elif kind == 1:
-            content[place + 1] = draw.choice((0xC0, 0xC1, 0xC2, 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xE0, 0xE1, 0xE2, 0xEE, 0xFE))
+            content[place + 1] = draw.choice(
+                (0xC0, 0xC1, 0xC2, 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xE0, 0xE1, 0xE2, 0xEE, 0xFE)
+            )
         elif kind == 2:
             end = min(place + draw.choice((4, 9, 20, 60)), len(content))
             content[place + 2 : end] = scramble(bytes(content[place + 2 : end]), draw)
         else:
-            content[place + 5 : place + 9] = struct.pack(">HH", *(draw.choice(EDGES) & 0xFFFF for _ in range(2)))
+            content[place + 5 : place + 9] = struct.pack(
+                ">HH", *(draw.choice(EDGES) & 0xFFFF for _ in range(2))
+            )
     return bytes(content)

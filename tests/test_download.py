@@ -213,7 +213,9 @@ from pellucid.download import Archive, fetch
 print(len(fetch(Archive("set/file.bin", {{{SHA256!r}: {len(GOOD)}}}, "http://127.0.0.1:{server.server_port}/good/x")).read_bytes()))
 """
     children = [
-        subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": "src"}, stdout=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": "src"}, stdout=subprocess.PIPE
+        )
         for _ in range(2)
     ]
     assert [int(child.communicate()[0]) for child in children] == [len(GOOD)] * 2

@@ -73,7 +73,9 @@ def test_any_array_of_pixels_is_made_a_sample_or_refused():
         shape = (*draw.integers(1, 60, 2), *[(), (3,), (4,)][draw.integers(3)])
         picture = draw.integers(0, 256, shape, np.uint8)
         if draw.random() < 0.7:
-            picture = np.where(draw.random(shape) < draw.random() * 0.2, picture, draw.integers(256)).astype(np.uint8)
+            picture = np.where(draw.random(shape) < draw.random() * 0.2, picture, draw.integers(256)).astype(
+                np.uint8
+            )
         try:
             sample = handwriting.from_picture(picture)["sample"]
         except PellucidError:
@@ -82,7 +84,7 @@ def test_any_array_of_pixels_is_made_a_sample_or_refused():
 
 
 def test_the_judge_sees_a_loader_that_lets_another_error_through():
-    with pytest.raises(AssertionError, match="mutation 0/.*BadZipFile|mutation 0/"):
+    with pytest.raises(AssertionError, match=r"mutation 0/\d+: "):
         fuzz.survives(lambda content: np.load(io.BytesIO(content))["a"], LOADERS["npz"][1], mutate=fuzz.npz)
 
 

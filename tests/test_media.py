@@ -72,7 +72,9 @@ def test_jpeg_keeps_what_is_seen():
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_turned_photograph_stands_upright(orientation):
-    image = Image.fromarray(np.kron(np.array([[255, 160], [80, 0], [0, 0]], np.uint8), np.ones((16, 16), np.uint8)))
+    image = Image.fromarray(
+        np.kron(np.array([[255, 160], [80, 0], [0, 0]], np.uint8), np.ones((16, 16), np.uint8))
+    )
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = encoded(image, "JPEG", quality=95, exif=exif)
@@ -220,7 +222,9 @@ def test_no_picture_takes_200_megabytes(tmp_path, kind):
         text=True,
         check=True,
     )
-    assert ("refused" in child.stdout) == (kind in ("header of 65,000 x 65,000", "text of 100 MB")), child.stdout
+    assert ("refused" in child.stdout) == (kind in ("header of 65,000 x 65,000", "text of 100 MB")), (
+        child.stdout
+    )
     assert int(child.stdout.split()[-1]) < 200_000, child.stdout
 
 

@@ -104,7 +104,7 @@ def file_bytes(path: Path) -> bytes:
     return content
 
 
-def decoder_for(content: bytes, name: str) -> type[Image.Image]:
+def decoder_for(content: bytes, name: str) -> Callable[[io.BytesIO], Image.Image]:
     """Choose the decoder by the file's first bytes; no other kind of file reaches Pillow."""
     if not content:
         raise DataError(f"{name}: empty (0 bytes)")
@@ -127,7 +127,7 @@ def check(image: Image.Image, content: bytes, name: str) -> None:
     most = MOST_CLEAR_PIXELS if clear else MOST_WHOLE_PIXELS if whole else MOST_PIXELS
     if width * height > most or max(width, height) > LONGEST_SIDE:
         raise DataError(
-            f"{name}: {width} x {height} pixels; at most {most // 10**6} million and {LONGEST_SIDE} on a side "
+            f"{name}: {width} x {height} pixels; at most {most // 10**6} million, {LONGEST_SIDE} on a side, "
             f"are read; make it smaller"
         )
     if getattr(image, "is_animated", False):

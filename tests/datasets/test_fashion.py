@@ -91,7 +91,9 @@ def test_an_npz_of_numpy_is_read_as_it_was_written():
         archive_of(a=np.zeros(0, np.uint8)),
         archive_of(a=np.zeros(3, np.uint8))[:-10],
         member_of(b""),
-        member_of(b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (9999999999, 9), }\n"),
+        member_of(
+            b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (9999999999, 9), }\n"
+        ),
     ],
 )
 def test_what_is_not_the_expected_npz_is_refused(content):
@@ -106,8 +108,9 @@ def test_a_bomb_in_an_npz_is_refused_before_it_is_unpacked():
 
 def test_two_members_of_one_name_are_refused():
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file, pytest.warns(UserWarning, match="Duplicate"):
+    with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("a.npy", b"1")
-        file.writestr("a.npy", b"2")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            file.writestr("a.npy", b"2")
     with pytest.raises(DataError, match="2 members"):
         npz.parse(buffer.getvalue(), ["a"], name="x")

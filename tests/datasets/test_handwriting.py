@@ -14,7 +14,7 @@ from pellucid.datasets.handwriting import from_picture, pieces
 from pellucid.errors import DataError
 
 CANVAS = 280
-COUNT = 1500
+COUNT = 1000
 
 
 def redrawn(image, random):
@@ -37,17 +37,17 @@ def redrawn(image, random):
 def reader():
     """A network trained for a few seconds, and digits that it never saw."""
     images, labels = mnist.train()
-    pixels = torch.from_numpy(images[:20000]).flatten(1) / 255
-    targets = torch.from_numpy(labels[:20000]).long()
+    pixels = torch.from_numpy(images[:50000]).flatten(1) / 255
+    targets = torch.from_numpy(labels[:50000]).long()
     with torch.random.fork_rng():
         torch.manual_seed(0)
         layers = torch.nn.Linear(784, 256), torch.nn.ReLU(), torch.nn.Dropout(0.2), torch.nn.Linear(256, 10)
         net = torch.nn.Sequential(*layers)
-        steps = 8 * 157
+        steps = 3 * 390
         optimizer = torch.optim.AdamW(net.parameters(), weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, steps)
-        for step in range(steps):
-            batch = torch.randint(20000, (128,))
+        for _ in range(steps):
+            batch = torch.randint(50000, (128,))
             torch.nn.functional.cross_entropy(net(pixels[batch]), targets[batch]).backward()
             optimizer.step()
             schedule.step()
@@ -180,7 +180,9 @@ def test_a_blank_page_is_refused(blank):
         from_picture(blank)
 
 
-@pytest.mark.parametrize("picture", [np.zeros((3, 3)), np.zeros((3, 3, 2), np.uint8), np.zeros((0, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "picture", [np.zeros((3, 3)), np.zeros((3, 3, 2), np.uint8), np.zeros((0, 3), np.uint8)]
+)
 def test_an_array_that_is_no_picture_is_refused(picture):
     with pytest.raises(DataError, match="a picture is uint8"):
         from_picture(picture)

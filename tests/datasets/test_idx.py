@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import lzma
 import struct
@@ -47,12 +48,13 @@ def test_what_is_written_is_read_back_plain_or_packed(array, pack):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=200), st.sampled_from([b"", TWO_BY_THREE[:8], b"\x1f\x8b\x08\x00", b"\xfd7zXZ\0\0\x04"]))
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([b"", TWO_BY_THREE[:8], b"\x1f\x8b\x08\x00", b"\xfd7zXZ\0\0\x04"]),
+)
 def test_any_bytes_are_read_or_refused(content, start):
-    try:
+    with contextlib.suppress(DataError):
         idx.parse(start + content, name="x")
-    except DataError:
-        pass
 
 
 @pytest.mark.parametrize("length", range(len(TWO_BY_THREE)))

@@ -55,7 +55,9 @@ def test_a_damaged_cache_is_made_again(own_cache):
     assert path.read_bytes() != content
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x10\x00{'a': 1}         \n", b"\x80\x04N."])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x10\x00{'a': 1}         \n", b"\x80\x04N."]
+)
 def test_a_cache_of_other_bytes_is_made_again(own_cache, content):
     mnist.test()
     [path] = (own_cache / "mnist").glob("*.npy")
@@ -126,7 +128,12 @@ def test_official_files_offline_say_what_to_do(monkeypatch):
 
 
 def test_each_official_address_has_the_known_length():
-    assert [next(iter(a.accepted.values())) for a in mnist.ARCHIVES.values()] == [9912422, 28881, 1648877, 4542]
+    assert [next(iter(a.accepted.values())) for a in mnist.ARCHIVES.values()] == [
+        9912422,
+        28881,
+        1648877,
+        4542,
+    ]
 
 
 def test_tiny_has_the_format_of_mnist_and_every_class():

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 pictures of clothing in MNIST's format (Xiao, Rasul and Vollgraf 2017, Zalando Research).
+"""Fashion-MNIST: 70,000 pictures of clothing in MNIST's format (Xiao, Rasul and Vollgraf 2017, Zalando).
 
 The official four files are taken where they can be had. Where only the small pack can be had (in a mirror),
 that is taken: the first 12,000 training images and all 10,000 test images, in the official order. How many
@@ -61,7 +61,7 @@ PACK = download.Archive(
 
 
 def train() -> tuple[np.ndarray, np.ndarray]:
-    """Return training images ``(N, 28, 28)`` and labels ``(N,)``, uint8; N is 60,000, or 12,000 from the pack.
+    """Return training images ``(N, 28, 28)`` and labels ``(N,)``, uint8; N is 60,000 (pack: 12,000).
 
     Raises:
         DataError: neither the official files nor the pack can be had, or they are not what they must be.

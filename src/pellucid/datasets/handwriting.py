@@ -41,7 +41,7 @@ def from_picture(picture: np.ndarray) -> dict[str, np.ndarray]:
     stages = {"grey": grey, "flattened": to_bytes(ink)}
     if ink.max() < max(FAINTEST, NOISE * roughness):
         raise DataError(
-            f"no ink found: nothing stands out from the paper by more than {ink.max():.0f} of 255 grey levels; "
+            f"no ink found: nothing stands out by more than {ink.max():.0f} of 255 grey levels; "
             f"draw one digit, dark on light or light on dark"
         )
     if grey.shape == (SIDE, SIDE) and is_framed(grey):
@@ -123,6 +123,8 @@ def axis(length: int) -> np.ndarray:
 
 def spread(values: np.ndarray) -> float:
     """Return the standard deviation that the median distance from the median suggests."""
+    if not values.size:
+        return 0.0
     return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
 

@@ -12,6 +12,7 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -103,7 +104,7 @@ def unpacked(content: bytes, *, name: str, most_bytes: int = MOST_BYTES) -> byte
     """Undo gzip or xz, of which there may be one layer, without ever holding more than ``most_bytes``."""
     most = min(most_bytes, MOST_EXPANSION * len(content) + SLACK)
     if content[:2] == b"\x1f\x8b":
-        unpacker = zlib.decompressobj(wbits=31)
+        unpacker: Any = zlib.decompressobj(wbits=31)
     elif content[:6] == b"\xfd7zXZ\0":
         unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
     else:

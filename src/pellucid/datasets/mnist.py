@@ -24,7 +24,18 @@ from pellucid.datasets.handwriting import from_picture
 from pellucid.datasets.strokes import tiny
 from pellucid.errors import DataError
 
-__all__ = ["ARCHIVES", "CLASSES", "LICENCE", "SOURCE", "from_picture", "official", "read", "test", "tiny", "train"]
+__all__ = [
+    "ARCHIVES",
+    "CLASSES",
+    "LICENCE",
+    "SOURCE",
+    "from_picture",
+    "official",
+    "read",
+    "test",
+    "tiny",
+    "train",
+]
 
 CLASSES = tuple("0123456789")
 LICENCE = "CC BY-SA 3.0, as usually given; no licence text comes with the data"
@@ -98,7 +109,7 @@ ARCHIVES = {
 
 
 def train() -> tuple[np.ndarray, np.ndarray]:
-    """Return the 60,000 training images ``(60000, 28, 28)`` and labels ``(60000,)``, uint8, white on black."""
+    """Return the 60,000 training images ``(60000, 28, 28)`` and labels ``(60000,)``, uint8, ink white."""
     return cached(PARTS["train images"]), load(PARTS["train labels"])
 
 
@@ -111,7 +122,7 @@ test.__test__ = False  # type: ignore[attr-defined]  # pytest must not take it f
 
 
 def official(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return images and labels of ``split``, "train" or "test", from the official gz files, fetched if needed.
+    """Return images and labels of ``split``, "train" or "test", from the official gz files, fetched at need.
 
     Raises:
         DataError: a file cannot be had, or is not the official one.
