@@ -42,11 +42,9 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         f"{totals.parameters:,} parameters, {totals.operations:,} multiply-adds an input, {totals.bytes / 1e6:.1f} MB"
     )
     out = flags.out or Path("runs") / f"{task.name}-{getattr(task, 'network', 'network')}.png"
+    title = f"{task.name}: {getattr(task, 'network', '')}".rstrip(": ")
     picture = write(
-        out.parent,
-        out.stem,
-        drawing.diagram(layers, title=f"{task.name}: {getattr(task, 'network', '')}"),
-        screen,
+        out.parent, out.stem, drawing.diagram([_entry(shape), *map(_drawn, layers)], title=title), screen
     )
     return {
         "layers": [
@@ -66,6 +64,19 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         "bytes": totals.bytes,
         "picture": str(picture),
     }, 0
+
+
+def _entry(shape: tuple[int, ...]) -> dict[str, Any]:
+    return {"name": "input", "kind": "", "shape": shape, "parameters": 0}
+
+
+def _drawn(layer: Any) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "shape": layer.output_shape,
+        "parameters": layer.parameters,
+    }
 
 
 def _shape(shape: Sequence[int] | None) -> str:

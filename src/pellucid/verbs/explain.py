@@ -79,8 +79,10 @@ def layer_pictures(ready: Ready, sample: np.ndarray) -> Iterator[tuple[str, Figu
 
 def feature_pictures(ready: Ready) -> Iterator[tuple[str, Figure]]:
     """Draw what the network learned: first weights, filters, and the images that excite units most."""
-    first = inside.first_weights(ready.network, shape=tuple(ready.facts["shape"]))
-    yield "first-weights", features.weights(first[:100])
+    shape = tuple(ready.facts["shape"])
+    first = inside.first_weights(ready.network, shape=(1, *shape) if len(shape) == 2 else None)
+    if first.ndim == 3:  # (units, H, W): a weight for every pixel
+        yield "first-weights", features.weights(first[:100])
     for name, kernels in inside.filters(ready.network).items():
         yield f"filters-{name}", features.filters(kernels, title=f"Convolution filters of {name}")
     valid = ready.task.data().valid

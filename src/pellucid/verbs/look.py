@@ -50,8 +50,8 @@ def pictures(data: Data, index: int) -> Iterator[tuple[str, Figure]]:
     title = f"Training image {index}, a {names[labels[index]]}, is a grid of numbers"
     yield "numbers", images.numbers(raw[index], title=title)
     yield "flattening", images.flattening(raw[index])
-    means = {name: raw[labels == i].mean(0) for i, name in enumerate(names) if (labels == i).any()}
-    yield "averages", images.averages(means)
+    by_class = {name: raw[labels == i] for i, name in enumerate(names) if (labels == i).any()}
+    yield "averages", images.averages(by_class)
 
 
 def normalisations(task: Task, data: Data) -> dict[str, tuple[Task, np.ndarray]]:
@@ -75,7 +75,7 @@ def histogram(data: Data, normalised: dict[str, tuple[Task, np.ndarray]]) -> Fig
 
 
 def first_input(task: Task) -> tuple[nn.Module, tuple[int, ...]]:
-    """Return the task's untrained network and the shape of one prepared input, ``(1, ...)``."""
+    """Return the task's untrained network and the shape of one prepared input."""
     data = task.data()
     inputs, _ = task.prepare(data.train[torch.arange(1)][0], facts=data.facts)
-    return task.model(data.facts), tuple(inputs.shape)
+    return task.model(data.facts), tuple(inputs.shape[1:])
