@@ -1,7 +1,7 @@
 """Test scores of the settings over several seeds, beside the paper's, into ``accuracy.csv``.
 
     python benchmarks/accuracy.py                                  every setting with its usual seeds
-    python benchmarks/accuracy.py paper cnn-quick --seeds 0 1 2    these only
+    python benchmarks/accuracy.py paper cnn --seeds 0 1 2          these only
     python benchmarks/accuracy.py paper --seeds 3 --again          once more, in place of the kept score
 
 Every score is ``pellucid train`` followed by ``pellucid evaluate``. It is written as soon as it is known,
@@ -35,10 +35,10 @@ class Claim:
 
 CLAIMS = {
     "paper": Claim(3, 0.9840, "keras-team/keras examples/mnist_mlp.py: 98.40 % after 20 epochs"),
-    "pytorch-example": Claim(3),
+    "lenet": Claim(3),
     "default": Claim(5),
     "cnn-one-epoch": Claim(5),
-    "cnn-quick": Claim(5),
+    "cnn": Claim(5),
     "cnn-best": Claim(3),
 }
 

@@ -76,7 +76,7 @@ BENCHMARKS = {
         Benchmark(
             "pytorch-example",
             "s/epoch",
-            _ours("pytorch-example", epochs=2),
+            _ours("example", epochs=2),
             (_peer("pytorch_example", epochs=2),),
         ),
         Benchmark("engine-overhead", "s/epoch", PAPER, (_peer("bare_loop", "--network", "mlp"),)),
@@ -84,7 +84,7 @@ BENCHMARKS = {
         Benchmark("default-mlp-training", "s", _ours("default", TRAINING)),
         Benchmark("default-mlp-command", "s", _ours("default", COMMAND)),
         Benchmark("cnn-one-epoch", "s", _ours("cnn-one-epoch", TRAINING), (TEN_PLAIN_EPOCHS,)),
-        Benchmark("cnn-quick", "s", _ours("cnn-quick", TRAINING), (TEN_PLAIN_EPOCHS,)),
+        Benchmark("cnn-quick", "s", _ours("cnn", TRAINING), (TEN_PLAIN_EPOCHS,)),
         Benchmark("cnn-best", "s", _ours("cnn-best", TRAINING), (TEN_PLAIN_EPOCHS,)),
         Benchmark(
             "help", "s", _process("pellucid", "-m", "pellucid", "--help"), (_process("python", "-c", "pass"),)

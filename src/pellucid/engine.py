@@ -52,12 +52,14 @@ def fit(learner: Learner, *, start: int = 0) -> Iterator[Progress]:
         NonFinite: a loss, gradient or score is NaN or infinite; raised in the step where it happens, before
             the weights change.
     """
-    clock, began = learner.clock, perf_counter()
+    clock, began, evaluating = learner.clock, perf_counter(), 0.0
     for step, batch in zip(range(start, clock.steps), learner.batches(start), strict=False):
         loss = learner.update(batch, step)
         done = step + 1
         due = done % clock.evaluate_every == 0 or done == clock.steps
+        paused = perf_counter()
         scores = learner.evaluate() if due else None
+        evaluating += perf_counter() - paused
         for name, score in (scores or {}).items():
             if not math.isfinite(score.value):
                 raise NonFinite(f"step {done}: validation {name} is {score.value}; it is not kept")
@@ -69,11 +71,12 @@ def fit(learner: Learner, *, start: int = 0) -> Iterator[Progress]:
             learning_rate=learner.learning_rate(step),
             scores={name: score.to_json() for name, score in scores.items()} if scores else None,
             seconds=perf_counter() - began,
+            evaluating=evaluating,
         )
 
 
 def best(records: Sequence[dict[str, Any]], goal: str) -> int | None:
-    """Return the step of the best evaluation in a run's log, the earliest among equals; None before the first.
+    """Return the step of a log's best evaluation, the earliest among equals; None before the first.
 
     Args:
         records: lines of ``progress.jsonl``.

@@ -128,9 +128,7 @@ class Supervised:
         """Score the weights that would be kept now on the validation set."""
         outputs, targets = outputs_of(self._kept(), self.task, self.valid, self.facts)
         if not bool(torch.isfinite(outputs).all()):
-            raise NonFinite(
-                "validation: the network's outputs are not finite; none of it is kept"
-            )
+            raise NonFinite("validation: the network's outputs are not finite; none of it is kept")
         return self.task.metrics(outputs, targets, self.facts)
 
     def learning_rate(self, step: int) -> float:
@@ -239,8 +237,8 @@ class Supervised:
             return
         where = first_non_finite(self.network, inputs)
         raise NonFinite(
-            f"step {step + 1}: the loss is {float(loss):g} and the gradient's norm {float(norm):g}; first seen in "
-            f"{where}. The weights before this step are kept; try a smaller --learning-rate or --clip 1"
+            f"step {step + 1}: the loss is {float(loss):g} and the gradient's norm {float(norm):g}; "
+            f"first seen in {where}. The weights before this step are kept; try a smaller --learning-rate or --clip 1"
         )
 
 

@@ -70,6 +70,7 @@ class Progress:
         loss: of this step's batch; a 0-d tensor is read only when the line is written.
         scores: validation scores as JSON (``{"accuracy": {"value", "low", "high", "n"}}``) after evaluating.
         seconds: since training started; not part of the deterministic line.
+        evaluating: how many of them went into validation.
     """
 
     step: int
@@ -79,6 +80,7 @@ class Progress:
     learning_rate: float
     scores: dict[str, Any] | None = None
     seconds: float = 0.0
+    evaluating: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the line of the log: equal runs give equal lines."""
@@ -184,7 +186,8 @@ class Run:
             return
         lines = [progress.to_json() for progress, _ in self._waiting]
         times = [
-            {"step": progress.step, "seconds": progress.seconds} | (timing or {})
+            {"step": progress.step, "seconds": progress.seconds, "evaluating": progress.evaluating}
+            | (timing or {})
             for progress, timing in self._waiting
         ]
         before = self._journal.added

@@ -21,7 +21,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     for check in check_task(tiny_setting(kind)):
         found.append({"promise": check.promise, "kept": check.kept, "problem": check.problem})
         screen.show(
-            f"{'kept  ' if check.kept else 'BROKEN'}  {check.promise}{': ' if check.problem else ''}{check.problem}"
+            f"{'kept  ' if check.kept else 'BROKEN'}  {check.promise}"
+            + (f": {check.problem}" if check.problem else "")
         )
     broken = sum(not each["kept"] for each in found)
     screen.say(

@@ -33,13 +33,15 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     network, shape = first_input(task)
     layers, totals = anatomy.describe(network, shape), anatomy.totals(network, shape)
     rows = [
-        [layer.name, layer.kind, _shape(layer.input_shape), _shape(layer.output_shape), f"{layer.parameters:,}",
-         f"{layer.operations:,}", _shape(layer.receptive_field)]
+        [layer.name, layer.kind]
+        + [_shape(layer.input_shape), _shape(layer.output_shape)]
+        + [f"{layer.parameters:,}", f"{layer.operations:,}", _shape(layer.receptive_field)]
         for layer in layers
-    ]  # fmt: skip
+    ]
     screen.table(["layer", "kind", "in", "out", "parameters", "multiply-adds", "receptive field"], rows)
     screen.show(
-        f"{totals.parameters:,} parameters, {totals.operations:,} multiply-adds an input, {totals.bytes / 1e6:.1f} MB"
+        f"{totals.parameters:,} parameters, {totals.operations:,} multiply-adds an input, "
+        f"{totals.bytes / 1e6:.1f} MB"
     )
     out = flags.out or Path("runs") / f"{task.name}-{getattr(task, 'network', 'network')}.png"
     title = f"{task.name}: {getattr(task, 'network', '')}".rstrip(": ")

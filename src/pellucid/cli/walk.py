@@ -24,7 +24,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         "--true", metavar="CLASS", help="the true class of a picture of your own; the answer's if not given"
     )
     parser.add_argument("--optimizer", default="sgd", help="whose step is taken")
-    parser.add_argument("--learning-rate", type=float, help="of that step")
+    parser.add_argument("--learning-rate", type=float, default=0.01, help="of that step")
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--out", type=Path, default=Path("runs/walk.png"), help="the page")
     flags = parser.read(words)
@@ -89,7 +89,8 @@ def _tell(walk: Any, screen: Screen) -> None:
     screen.show(f"-log p({true}) = -log {walk.loss.probability:.6f} = {walk.loss.value:.6f}")
     for sharper in walk.loss.sharpened:
         screen.show(
-            f"  were all scores {sharper.factor:g} times as large: p = {sharper.probability:.6f}, loss {sharper.loss:.6f}"
+            f"  were all scores {sharper.factor:g} times as large: p = {sharper.probability:.6f}, "
+            f"loss {sharper.loss:.6f}"
         )
 
     screen.show("\n" + screen.strong("backward: the gradient at every layer"))

@@ -74,9 +74,7 @@ class Digits(Task):
 
     def __post_init__(self) -> None:
         if not self.hidden or len(self.hidden) > MOST_LAYERS:
-            raise UsageError(
-                f"--hidden has {len(self.hidden)} layers; give 1 to {MOST_LAYERS}, e.g. --hidden 512 512"
-            )
+            raise UsageError(f"--hidden has {len(self.hidden)} layers; give 1 to {MOST_LAYERS}")
         if not all(1 <= units <= LARGEST_LAYER for units in self.hidden):
             raise UsageError(f"--hidden is {self.hidden}; each layer has 1 to {LARGEST_LAYER} units")
         if not 0 <= self.dropout < 1 or not 0 <= self.label_smoothing < 1:
@@ -109,7 +107,7 @@ class Digits(Task):
         """Augment while training, then normalise: ``(N, 28, 28)`` uint8 -> ``(N, 1, 28, 28)`` float32."""
         if inputs.ndim != 3 or list(inputs.shape[1:]) != facts["shape"] or inputs.dtype != torch.uint8:
             raise UsageError(
-                f"digits: the images are {tuple(inputs.shape)} {inputs.dtype}; expected (N, 28, 28) torch.uint8"
+                f"digits: the images are {tuple(inputs.shape)} {inputs.dtype}; expected (N, 28, 28) uint8"
             )
         if draws is not None and self.augment == "shift":
             inputs = augment.shift(inputs, draws.uniform(2, "shift"), 1)

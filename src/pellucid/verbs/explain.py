@@ -73,7 +73,8 @@ def layer_pictures(ready: Ready, sample: np.ndarray) -> Iterator[tuple[str, Figu
     for layer in inside.layers(ready.network, prepared(ready, sample)):
         before, after = layer.before[0], layer.after[0]
         if layer.kind == "ReLU" and before.ndim == 3:
-            title = f"{layer.name}: {len(before)} maps of {before.shape[1]} x {before.shape[2]}, before and after ReLU"
+            maps = " x ".join(map(str, before.shape))
+            title = f"{layer.name}: {maps}, before and after ReLU"
             yield f"maps-{layer.name}", features.feature_maps(before[:MAPS], after[:MAPS], title=title)
 
 

@@ -55,7 +55,7 @@ def pictures(data: Data, index: int) -> Iterator[tuple[str, Figure]]:
 
 
 def normalisations(task: Task, data: Data) -> dict[str, tuple[Task, np.ndarray]]:
-    """Return the task under each way of normalising, and some of its prepared pixels; {} if it has one way."""
+    """Return the task under each normalisation with some prepared pixels; {} if it has but one."""
     choices = {field.name: field for field in dataclasses.fields(task)}
     if "normalize" not in choices:
         return {}

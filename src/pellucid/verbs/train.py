@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -76,15 +77,17 @@ def described(task: Task) -> dict[str, Any]:
 def _steps(task: Task, learner: Learner, run: Run | None, *, start: int) -> Iterator[Progress]:
     records = run.progress() if run else []
     evaluations = [record for record in records if record.get("scores")]
-    progress = None
+    progress, saving = None, 0.0
     try:
         for progress in engine.fit(learner, start=start):
             if progress.scores is not None:
                 evaluations.append(progress.to_json())
             if run is not None and (progress.scores is not None or progress.step % LOG_EVERY == 0):
-                run.log(progress)
+                run.log(progress, {"saving": saving})
             if run is not None and progress.scores is not None:
+                began = perf_counter()
                 _keep(task, learner, run, evaluations)
+                saving += perf_counter() - began
             yield progress
             if engine.exhausted(evaluations, task.goal, task.training.patience):
                 break

@@ -27,15 +27,8 @@ class Walked:
         from pellucid.plots.walk import walk_page  # matplotlib is slow to import
 
         walk = self.walk
-        layers: list[dict[str, Any]] = [
-            {
-                "name": layer.name,
-                "kind": layer.kind,
-                "before": layer.before,
-                "after": layer.after,
-                "clipped": layer.clipped,
-            }
-            for layer in walk.layers
+        layers = [_shown(layer) for layer in walk.layers[:-1] if _only_bends(layer)] + [
+            _shown(walk.layers[-1])
         ]
         norms = {
             parameter.name: parameter.gradient_norm for layer in walk.layers for parameter in layer.parameters
@@ -75,3 +68,21 @@ def walk(
         learning_rate=learning_rate,
     )
     return Walked(found, sample)
+
+
+def _only_bends(layer: walking.Layer) -> bool:
+    """Say whether a layer is an activation: it keeps the shape, changes values and has no weights."""
+    same_shape = layer.before.shape == layer.after.shape
+    return same_shape and not layer.parameters and not np.array_equal(layer.before, layer.after)
+
+
+def _shown(layer: walking.Layer) -> dict[str, Any]:
+    """Return an activation with what it changed, another layer with what came out."""
+    bends = _only_bends(layer)
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "before": layer.before if bends else layer.after,
+        "after": layer.after if bends else None,
+        "clipped": layer.clipped,
+    }
