@@ -19,6 +19,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import results
 from results import FOLDER, Row, number
@@ -51,7 +52,7 @@ def main() -> None:
             if not options.again and seed in scores(kept(setting)):
                 print(f"{setting} seed {seed}: kept", file=sys.stderr)
                 continue
-            answer = train_and_evaluate(setting, seed, options.threads)
+            answer = train_and_evaluate(setting, seed, options)
             row = merged(kept(setting), setting, seed, answer)
             print(
                 f"{setting} seed {seed}: {answer['accuracy']:.4f} (median {row['median']} of {row['seeds']})"
@@ -72,6 +73,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", help="default: 0, 1, ... as many as the setting asks")
     parser.add_argument("--again", action="store_true", help="run seeds that are already there, too")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument(
+        "--keep", type=Path, help="keep the runs here; one that is finished is not trained again"
+    )
     options = parser.parse_args()
     unknown = [setting for setting in options.settings if setting not in CLAIMS]
     if unknown:
@@ -113,7 +117,7 @@ def merged(row: Row | None, setting: str, seed: int, answer: dict) -> Row:
     }
 
 
-def train_and_evaluate(setting: str, seed: int, threads: int) -> dict:
+def train_and_evaluate(setting: str, seed: int, options: argparse.Namespace) -> dict:
     """The JSON line of ``peers/ours.py``: accuracy in [0, 1], training seconds, number of test images."""
     script = FOLDER / "peers" / "ours.py"
     command = [
@@ -124,8 +128,10 @@ def train_and_evaluate(setting: str, seed: int, threads: int) -> dict:
         "--seed",
         str(seed),
         "--threads",
-        str(threads),
+        str(options.threads),
     ]
+    if options.keep:
+        command += ["--out", str(options.keep.absolute() / f"{setting}-{seed}")]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{setting} seed {seed} ended with {done.returncode}:\n{done.stderr}")

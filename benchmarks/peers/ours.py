@@ -27,9 +27,10 @@ def main():
     options = arguments()
     with tempfile.TemporaryDirectory() as folder:
         start = perf_counter()
-        trained = pellucid(train_command(options), folder, options.threads)
+        run = options.out or Path(folder) / "run"
+        if not finished(run):
+            pellucid([*train_command(options), "--out", str(run)], folder, options.threads)
         command_seconds = perf_counter() - start
-        run = Path(folder) / trained["run"]
         times = [json.loads(line) for line in (run / "speed.jsonl").read_text().splitlines()]
         progress = [json.loads(line) for line in (run / "progress.jsonl").read_text().splitlines()]
         score = None if options.skip_test else pellucid(["evaluate", str(run)], folder, options.threads)
@@ -56,9 +57,18 @@ def arguments():
         "--setting", default=DEFAULT, help="a named setting of the task digits (default: none)"
     )
     parser.add_argument("--skip-test", action="store_true", help="train only")
+    parser.add_argument("--out", type=Path, help="keep the run here; a finished one is not trained again")
     options = parser.parse_args()
     material.use_cores(options.threads)
     return options
+
+
+def finished(run):
+    """Whether a run is there and came to its end."""
+    try:
+        return json.loads((run / "environment.json").read_text())["run"]["finished"] is not None
+    except (OSError, KeyError):
+        return False
 
 
 def train_command(options):

@@ -238,7 +238,8 @@ class Supervised:
         where = first_non_finite(self.network, inputs)
         raise NonFinite(
             f"step {step + 1}: the loss is {float(loss):g} and the gradient's norm {float(norm):g}; "
-            f"first seen in {where}. The weights before this step are kept; try a smaller --learning-rate or --clip 1"
+            f"first seen in {where}. The weights of the step before are kept; "
+            "try a smaller --learning-rate or --clip 1"
         )
 
 

@@ -33,9 +33,15 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     network, shape = first_input(task)
     layers, totals = anatomy.describe(network, shape), anatomy.totals(network, shape)
     rows = [
-        [layer.name, layer.kind]
-        + [_shape(layer.input_shape), _shape(layer.output_shape)]
-        + [f"{layer.parameters:,}", f"{layer.operations:,}", _shape(layer.receptive_field)]
+        [
+            layer.name,
+            layer.kind,
+            _shape(layer.input_shape),
+            _shape(layer.output_shape),
+            f"{layer.parameters:,}",
+            f"{layer.operations:,}",
+            _shape(layer.receptive_field),
+        ]
         for layer in layers
     ]
     screen.table(["layer", "kind", "in", "out", "parameters", "multiply-adds", "receptive field"], rows)
