@@ -200,5 +200,5 @@ def test_epoch_seconds_are_read_from_lines_at_any_cadence(monkeypatch, cadence):
     import ours
 
     steps = sorted({*range(cadence, 30, cadence), 30})
-    times = [{"step": step, "seconds": step * 0.5} for step in steps]
+    times = [{"step": n, "seconds": n * 0.8, "evaluating": n * 0.2, "saving": n * 0.1} for n in steps]
     assert ours.epoch_seconds(times, 3) == pytest.approx([5.0, 5.0, 5.0])

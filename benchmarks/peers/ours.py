@@ -33,7 +33,11 @@ def main():
         command_seconds = perf_counter() - start
         times = [json.loads(line) for line in (run / "speed.jsonl").read_text().splitlines()]
         progress = [json.loads(line) for line in (run / "progress.jsonl").read_text().splitlines()]
-        score = None if options.skip_test else pellucid(["evaluate", str(run)], folder, options.threads)
+        score = (
+            None
+            if options.skip_test
+            else pellucid(["evaluate", str(run), "--no-report"], folder, options.threads)
+        )
     seconds = epoch_seconds(times, num_epochs(progress))
     answer = material.line(
         options,
