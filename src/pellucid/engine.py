@@ -57,10 +57,7 @@ def fit(learner: Learner, *, start: int = 0) -> Iterator[Progress]:
         loss = learner.update(batch, step)
         done = step + 1
         due = done % clock.evaluate_every == 0 or done == clock.steps
-        scores = learner.evaluate() if due else None
-        for name, score in (scores or {}).items():
-            if not math.isfinite(score.value):
-                raise NonFinite(f"step {done}: the validation score {name} is {score.value}; nothing is kept of it")
+        scores = _evaluate(learner, done, loss) if due else None
         yield Progress(
             step=done,
             steps=clock.steps,
@@ -70,6 +67,18 @@ def fit(learner: Learner, *, start: int = 0) -> Iterator[Progress]:
             scores={name: score.to_json() for name, score in scores.items()} if scores else None,
             seconds=perf_counter() - began,
         )
+
+
+def _evaluate(learner: Learner, step: int, loss: Tensor) -> dict[str, Score]:
+    try:
+        scores = learner.evaluate()
+        bad = [f"the validation score {name} is {s.value}" for name, s in scores.items() if not math.isfinite(s.value)]
+        if bad:
+            raise NonFinite(bad[0])
+    except NonFinite as error:
+        text = f"step {step}: the loss is {float(loss):g} and {error}; nothing of this evaluation is kept"
+        raise NonFinite(text) from None
+    return scores
 
 
 def best(records: Sequence[dict[str, Any]], goal: str) -> int | None:

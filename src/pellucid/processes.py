@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def join() -> None:
@@ -56,6 +57,22 @@ def gather(share: Tensor, total: int) -> Tensor:
     torch.distributed.all_gather(parts, padded)
     lengths = [len(part) for part in torch.arange(total).tensor_split(world())]
     return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
+
+
+def share_buffers(network: nn.Module) -> None:
+    """Give all processes the first one's buffers: each measured a normalisation's on its own samples."""
+    if world() > 1:
+        for buffer in network.buffers():
+            torch.distributed.broadcast(buffer, 0)
+
+
+def ignore_signals(worker: int) -> None:
+    """Leave signals to the process that trains; one that loads data for it ends when that one ends.
+
+    A terminal and a batch system send a signal to all of them, and who trains needs the data to the last.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _together() -> bool:
