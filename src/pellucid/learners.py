@@ -61,12 +61,7 @@ class Supervised:
         self.network = task.model(self.facts).to(self.device)
         if self.device.type == "cpu":
             device.keep_heap()
-        self.optimizer = optimizers.build(
-            self.training.optimizer,
-            self.network,
-            learning_rate=self.training.learning_rate,
-            weight_decay=self.training.weight_decay,
-        )
+        self.optimizer = _optimizer(self.network, self.training)
         self.average = _average(self.network, self.training.ema)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
         self.forward = _distributed(self.network)
@@ -160,7 +155,7 @@ class Supervised:
 
     def _load_optimizer(self, saved: dict[str, Any], moments: int) -> None:
         """Take an optimiser's state only if it is what this optimiser keeps after a step."""
-        expected = _after_a_step(self.optimizer, self.parameters)
+        expected = _after_a_step(self.network, self.training)
         kept = [{name: _layout(value) for name, value in held.items()} for held in saved["state"].values()]
         wanted = [expected["state"].get(number) for number in saved["state"]]
         groups = [{name: value for name, value in group.items() if name != "lr"} for group in saved["param_groups"]]
@@ -314,13 +309,19 @@ def _average(network: nn.Module, decay: float | None) -> Any:
     return swa.AveragedModel(network, multi_avg_fn=swa.get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
-def _after_a_step(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> dict[str, Any]:
-    """Return the layout of what ``optimizer`` keeps once every parameter has had a gradient."""
-    copies, before = copy.deepcopy((optimizer, parameters))
-    for parameter in before:
+def _optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
+    rate, decay = training.learning_rate, training.weight_decay
+    return optimizers.build(training.optimizer, network, learning_rate=rate, weight_decay=decay)
+
+
+def _after_a_step(network: nn.Module, training: Training) -> dict[str, Any]:
+    """Return the layout of what an optimiser keeps once every parameter has had a gradient."""
+    network = copy.deepcopy(network)
+    for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    copies.step()
-    state = copies.state_dict()
+    optimizer = _optimizer(network, training)
+    optimizer.step()
+    state = optimizer.state_dict()
     groups = [{name: value for name, value in group.items() if name != "lr"} for group in state["param_groups"]]
     layouts = {
         number: {name: _layout(value) for name, value in held.items()} for number, held in state["state"].items()
