@@ -158,7 +158,7 @@ def test_every_tensor_of_the_state_matters(name):
 @pytest.mark.parametrize("part", ["network", "optimizer", "average", "samples"])
 def test_the_state_of_another_training_is_refused(part):
     others = {
-        "network": after(5, steps=39, ema=0.9),
+        "network": after(5),
         "optimizer": after(5, optimizer="momentum"),
         "average": after(5, ema=None),
         "samples": after(5, limit=48),
