@@ -42,6 +42,7 @@ class Commands:
         """Start ``pellucid WORDS``, which kills itself at its ``dies_at``-th call to the disk if that is not 0."""
         self.count += 1
         log = self.folder / f"command-{self.count}.log"
+        log.touch()
         given = {"words": list(map(str, words)), "folder": str(self.folder), "log": str(log), "dies_at": dies_at}
         return Command(self, self._ask(given)["pid"], log)
 
@@ -160,6 +161,21 @@ def die_at(call):
         setattr(Disk, name, wrapped)
 
 
+def sync_slowly():
+    from pellucid.disk import Disk
+
+    plain = Disk.sync
+
+    def sync(self, path):
+        if "resume" in str(path):
+            sys.stderr.write("saving slowly\n")
+            sys.stderr.flush()
+            time.sleep(20)
+        plain(self, path)
+
+    Disk.sync = sync
+
+
 def forget_the_optimizer():
     from pellucid.learners import Supervised
 
@@ -204,6 +220,7 @@ DEFECTS = {
         begin_the_epoch_again,
         draw_from_a_running_generator,
         keep_the_log,
+        sync_slowly,
     )
 }
 
