@@ -177,11 +177,17 @@ class Supervised:
 
     def _load_optimizer(self, saved: dict[str, Any]) -> None:
         mine = self.optimizer.state_dict()
-        if len(saved["param_groups"]) != len(mine["param_groups"]) or not saved["state"]:
+        remembers = not isinstance(self.optimizer, torch.optim.SGD) or mine["param_groups"][0]["momentum"] > 0
+        if len(saved["param_groups"]) != len(mine["param_groups"]) or (remembers and not saved["state"]):
             raise RunError(
                 "the saved state of the optimiser is incomplete; resume from an older one or start again"
             )
         self.optimizer.load_state_dict(saved)
+        for parameter, state in self.optimizer.state.items():
+            for name, tensor in state.items():
+                if isinstance(tensor, Tensor) and tensor.shape == parameter.shape:
+                    # a fused step walks parameter and state side by side in memory: their layouts must be one
+                    state[name] = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
 
     def _samples(self, start: int) -> Iterator[tuple[int, Tensor, tuple[Tensor, Tensor]]]:
         places = self._places(start)
