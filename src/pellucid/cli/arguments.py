@@ -54,8 +54,8 @@ def split_task(words: Sequence[str]) -> tuple[str | None, list[str]]:
 def read_task(name: str, words: Sequence[str], *, program: str) -> Task:
     """Build a task from its name, or the file of a task of your own, and its flags.
 
-    Another optimiser than the setting's comes with its own rates. ``--setting NAME`` says where to start from; without it, ``--network NAME`` starts from the setting of
-    that name where there is one.
+    ``--setting NAME`` says where to start from; without it, ``--network NAME`` starts from the setting of
+    that name where there is one. Another optimiser than the setting's comes with its own rates.
     """
     from pellucid import config  # imported here so that --help stays fast
 
