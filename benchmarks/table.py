@@ -19,6 +19,7 @@ from pathlib import Path
 import results
 from results import Row
 
+NOT_YET = "Not measured yet; `make bench` measures it.\n"
 OPENING = "<!-- results:"
 CLOSING = "<!-- /results -->"
 BLOCK = re.compile(rf"({OPENING}(?P<name>[\w-]+) -->\n).*?({CLOSING})", re.DOTALL)
@@ -100,11 +101,12 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row]) -> dict[str, str]:
     """Name -> Markdown: one table a benchmark, ``speed`` for all, ``accuracy``."""
     names = dict.fromkeys(row["benchmark"] for row in speed)
     tables = {name: speed_table([row for row in speed if row["benchmark"] == name]) for name in names}
-    if speed:
-        tables["speed"] = "\n".join(f"**{name}**\n\n{tables[name]}" for name in names)
-    if accuracy:
-        tables["accuracy"] = accuracy_table(accuracy)
-    return tables
+    whole = "\n".join(f"**{name}**\n\n{tables[name]}" for name in names)
+    return {
+        **tables,
+        "speed": whole or NOT_YET,
+        "accuracy": accuracy_table(accuracy) if accuracy else NOT_YET,
+    }
 
 
 def speed_table(rows: Sequence[Row]) -> str:

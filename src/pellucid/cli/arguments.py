@@ -55,7 +55,7 @@ def read_task(name: str, words: Sequence[str], *, program: str) -> Task:
     """Build a task from its name, or the file of a task of your own, and its flags.
 
     ``--setting NAME`` says where to start from; without it, ``--network NAME`` starts from the setting of
-    that name where there is one.
+    that name where there is one. Another optimiser than the setting's comes with its own rates.
     """
     from pellucid import config  # imported here so that --help stays fast
 
@@ -65,7 +65,8 @@ def read_task(name: str, words: Sequence[str], *, program: str) -> Task:
     if start is None:
         network = _value(words, "--network")
         start = network if network in config.settings(kind) else "default"
-    return config.parse(config.setting(kind, start), words, program=program)
+    task = _with_own_rates(config.setting(kind, start), _value(words, "--optimizer"))
+    return config.parse(task, words, program=program)
 
 
 def find_kind(name: str) -> type[Task]:
@@ -127,6 +128,14 @@ def changed(task: Task, field: str, text: str, *, program: str) -> Task:
     several = str(kinds[name]).startswith("tuple")
     words = [f"--{name.replace('_', '-')}", *(text.split("x") if several else [text])]
     return config.parse(task, words, program=program)
+
+
+def _with_own_rates(task: Task, optimizer: str | None) -> Task:
+    """Forget the rates that a setting found for one optimiser when another is asked for."""
+    if optimizer in (None, task.training.optimizer):
+        return task
+    training = dataclasses.replace(task.training, learning_rate=None, weight_decay=None, beta2=None)
+    return dataclasses.replace(task, training=training)
 
 
 def _value(words: Sequence[str], flag: str) -> str | None:

@@ -46,9 +46,9 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
 
 def _under(name: str, fields: list[str], field: str, value: str, program: str) -> Any:
-    """Return the task with one field changed; another network starts from the setting of that name."""
-    if field == "network":
-        return read_task(name, ["--network", value, *fields], program=program)
+    """Return the task with one field changed; another network or optimiser brings settings of its own."""
+    if field in ("network", "optimizer"):
+        return read_task(name, [f"--{field}", value, *fields], program=program)
     return changed(read_task(name, fields, program=program), field, value, program=program)
 
 

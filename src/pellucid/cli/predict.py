@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.arguments import Parser, open_network
+from pellucid.cli.arguments import Parser, find_kind, open_network
 from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError
 
@@ -58,7 +58,7 @@ def _open(flags: Any) -> Any:
         raise UsageError(
             f"{file}: there is no exported network; make it with: pellucid export {flags.reference}"
         )
-    return open_onnx(file)
+    return open_onnx(file, find_kind(flags.task_file) if flags.task_file else None)
 
 
 def _draw(folder: Path, word: str, task: Any, stages: dict[str, Any], answer: Any, screen: Screen) -> None:

@@ -27,7 +27,7 @@ class Calibration:
         confidence: ``(B,)`` mean probability of the answer in each bin; NaN in an empty one.
         accuracy: ``(B,)`` share of right answers in each bin; NaN in an empty one.
         counts: ``(B,)`` samples in each bin.
-        ece: expected calibration error: the mean of |accuracy - confidence|, weighted by the counts.
+        ece: expected calibration error: the mean of ``|accuracy - confidence|``, weighted by the counts.
     """
 
     edges: Floats

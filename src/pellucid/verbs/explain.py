@@ -99,14 +99,10 @@ def rectified(network: nn.Module) -> list[str]:
 
 
 def _exciting(network: nn.Module, images: Tensor, raw: Tensor, layer: str) -> Figure:
-    found: Any = inside.exciting(network, images, layer, list(range(UNITS)), count=9)
-    rows = {
-        f"{layer}, unit {unit}": raw[list(places)].numpy()
-        for unit, places in zip(found.units, found.indices, strict=True)
-    }
-    values = {
-        f"{layer}, unit {unit}": values for unit, values in zip(found.units, found.activations, strict=True)
-    }
+    found: Any = inside.exciting(network, images, layer, count=9)  # of all units: some layers have few
+    names = [f"{layer}, unit {unit}" for unit in found.units[:UNITS]]
+    rows = {name: raw[places].numpy() for name, places in zip(names, found.indices, strict=False)}
+    values = dict(zip(names, found.activations, strict=False))
     return features.exciting(
         rows, values=values, title=f"Validation images that excite units of {layer} most"
     )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pellucid import config
 from pellucid import export as onnx
 from pellucid.errors import RunError
+from pellucid.task import Task
 from pellucid.tasks import find
 from pellucid.verbs.train import described
 from pellucid.verbs.trained import Ready, Trained
@@ -40,9 +41,11 @@ class OnnxNetwork(nn.Module):
         return torch.from_numpy(self.model(inputs.numpy()))
 
 
-def open_onnx(path: Path) -> Ready:
+def open_onnx(path: Path, kind: type[Task] | None = None) -> Ready:
     """Open an exported file for use; it carries its task and its facts.
 
+    Args:
+        kind: the task's class, for a task that is not one of ours.
     Raises:
         RunError: the file is damaged, or does not carry a task of ours.
     """
@@ -50,10 +53,13 @@ def open_onnx(path: Path) -> Ready:
     try:
         fields = json.loads(model.metadata["task"])
         training = json.loads(model.metadata["training"])
-        kind = find(fields.pop("task"))
+        name = fields.pop("task")
+        kind = kind or find(name)
     except (KeyError, ValueError) as error:
         raise RunError(
             f"{path}: the file does not say which task it belongs to ({error}); export it again"
         ) from None
+    if kind.name != name:
+        raise RunError(f'{path}: the file belongs to the task "{name}", not to "{kind.name}"')
     task = config.from_json(kind, {**fields, "training": training}, source=str(path))
     return Ready(task=task, facts=model.facts, network=OnnxNetwork(model))
