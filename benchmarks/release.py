@@ -74,18 +74,17 @@ def release(path: Path, name: str, command: str) -> None:
     )
     released.save_weights(half, step=kept["step"], scores=kept["scores"])
     released.finish()
-    found = evaluate.evaluate(open_trained(target), command=f"pellucid evaluate {run.task['task']}/{name}")
+    trained = open_trained(target)
+    found = evaluate.evaluate(trained, command=f"pellucid evaluate {run.task['task']}/{name}")
     released.save_scores({"evaluate": {**found.document, "mistakes": found.document["mistakes"][:10]}})
-    (target / "README.md").write_text(card(run, name, command, found, weights))
+    (target / "README.md").write_text(card(run, name, command, found, trained.network))
     print(target, *found.scores.values(), sep="\n")
 
 
-def card(
-    run: Run, name: str, command: str, found: evaluate.Evaluation, weights: dict[str, torch.Tensor]
-) -> str:
+def card(run: Run, name: str, command: str, found: evaluate.Evaluation, network: torch.nn.Module) -> str:
     """Return the model card."""
     document = found.document
-    parameters = sum(tensor.numel() for tensor in weights.values() if tensor.is_floating_point())
+    parameters = sum(parameter.numel() for parameter in network.parameters())
     return CARD.format(
         licence="cc-by-sa-3.0",
         dataset=run.facts["dataset"],
