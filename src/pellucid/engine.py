@@ -58,11 +58,8 @@ def fit(learner: Learner, *, start: int = 0) -> Iterator[Progress]:
         done = step + 1
         due = done % clock.evaluate_every == 0 or done == clock.steps
         paused = perf_counter()
-        scores = learner.evaluate() if due else None
+        scores = _evaluate(learner, done, loss) if due else None
         evaluating += perf_counter() - paused
-        for name, score in (scores or {}).items():
-            if not math.isfinite(score.value):
-                raise NonFinite(f"step {done}: validation {name} is {score.value}; it is not kept")
         yield Progress(
             step=done,
             steps=clock.steps,
@@ -73,6 +70,22 @@ def fit(learner: Learner, *, start: int = 0) -> Iterator[Progress]:
             seconds=perf_counter() - began,
             evaluating=evaluating,
         )
+
+
+def _evaluate(learner: Learner, step: int, loss: Tensor) -> dict[str, Score]:
+    try:
+        scores = learner.evaluate()
+        bad = [
+            f"the validation score {name} is {s.value}"
+            for name, s in scores.items()
+            if not math.isfinite(s.value)
+        ]
+        if bad:
+            raise NonFinite(bad[0])
+    except NonFinite as error:
+        text = f"step {step}: the loss is {float(loss):g} and {error}; nothing of this evaluation is kept"
+        raise NonFinite(text) from None
+    return scores
 
 
 def best(records: Sequence[dict[str, Any]], goal: str) -> int | None:

@@ -6,6 +6,7 @@ torch's DistributedDataParallel averages the gradients, and an evaluation counts
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -18,10 +19,11 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 from pellucid import device, optimizers, seeding
 from pellucid.errors import NonFinite, RunError, UsageError
 from pellucid.metrics import Score
-from pellucid.processes import gather, rank, world
+from pellucid.processes import gather, ignore_signals, rank, share_buffers, world
 from pellucid.training import Clock, Training
 
 EVALUATION_BATCH = 1000  # samples; a compromise between overhead and the cache
+STATE = ("network", "optimizer", "moments", "average", "samples")
 
 
 class Supervision(Protocol):
@@ -80,13 +82,7 @@ class Supervised:
         self.network.to(memory_format=self.layout)  # type: ignore[call-overload]
         if self.device.type == "cpu":
             device.keep_heap()
-        self.optimizer = optimizers.build(
-            self.training.optimizer,
-            self.network,
-            learning_rate=self.training.learning_rate,
-            weight_decay=self.training.weight_decay,
-            beta2=self.training.beta2,
-        )
+        self.optimizer = _optimizer(self.network, self.training)
         self.average = _average(self.network, self.training.ema)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
         self.forward: Callable[[Tensor], Tensor] = _distributed(self.network)
@@ -104,7 +100,8 @@ class Supervised:
         """Make one update: forward, loss, backward, clip, step, average.
 
         Raises:
-            NonFinite: the loss or a gradient is not finite; the weights are as they were.
+            NonFinite: the loss or a gradient is not finite, and the weights are as they were; or a weight is
+                not finite after the step.
         """
         seeding.seed_step(self.training.seed, step, rank())
         self.network.train()
@@ -114,11 +111,12 @@ class Supervised:
         if (
             world() > 1
         ):  # DistributedDataParallel takes the mean over processes, whose shares may differ by one
-            loss = loss * (len(targets) * world() / self._batch_length(step))
+            loss = loss * self._weight(step)
         loss.backward()
-        self._require_finite(loss.detach(), inputs, step)
+        self._clip(loss.detach(), inputs, step)
         optimizers.set_rate(self.optimizer, self._factor(step))
         self.optimizer.step()
+        self._require(finite([p.detach() for p in self.parameters]), loss.detach(), inputs, step)
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update_parameters(self.network)
@@ -126,9 +124,17 @@ class Supervised:
 
     def evaluate(self) -> dict[str, Score]:
         """Score the weights that would be kept now on the validation set."""
-        outputs, targets = outputs_of(self._kept(), self.task, self.valid, self.facts)
-        if not bool(torch.isfinite(outputs).all()):
-            raise NonFinite("validation: the network's outputs are not finite; none of it is kept")
+        network = self._kept()
+        share_buffers(network)
+        outputs, targets = outputs_of(network, self.task, self.valid, self.facts)
+        rows = torch.isfinite(outputs).flatten(1).all(1)
+        if not bool(rows.all()):
+            bad = (~rows).nonzero()[:1, 0]
+            inputs, _ = self.task.prepare(*self.valid[bad], facts=self.facts)
+            where = first_non_finite(network.eval(), inputs.to(self.device))
+            raise NonFinite(
+                f"the network's outputs for validation sample {int(bad)} are not finite; first seen in {where}"
+            )
         return self.task.metrics(outputs, targets, self.facts)
 
     def learning_rate(self, step: int) -> float:
@@ -144,6 +150,7 @@ class Supervised:
         return {
             "network": dict(self.network.state_dict()),
             "optimizer": self.optimizer.state_dict(),
+            "moments": len(self.optimizer.state),
             "average": None if self.average is None else dict(self.average.state_dict()),
             "samples": self.count,
         }
@@ -154,7 +161,7 @@ class Supervised:
         Raises:
             RunError: a part is missing, or the state belongs to another network or another amount of data.
         """
-        missing = [name for name in ("network", "optimizer", "average", "samples") if name not in state]
+        missing = [name for name in STATE if name not in state]
         if missing:
             raise RunError(
                 f"the saved state lacks {', '.join(missing)}; resume from an older one or start again"
@@ -169,15 +176,21 @@ class Supervised:
             )
         try:
             self.network.load_state_dict(state["network"])
-            self._load_optimizer(state["optimizer"])
+            self._load_optimizer(state["optimizer"], state["moments"])
             if self.average is not None:
                 self.average.load_state_dict(state["average"])
         except (RuntimeError, ValueError, KeyError) as error:
             raise RunError(f"the saved state does not fit this network: {error}") from None
 
-    def _load_optimizer(self, saved: dict[str, Any]) -> None:
-        mine = self.optimizer.state_dict()
-        if len(saved["param_groups"]) != len(mine["param_groups"]) or not saved["state"]:
+    def _load_optimizer(self, saved: dict[str, Any], moments: int) -> None:
+        """Take an optimiser's state only if it is what this optimiser keeps after a step."""
+        expected = _after_a_step(self.network, self.training)
+        kept = [{name: _layout(value) for name, value in held.items()} for held in saved["state"].values()]
+        wanted = [expected["state"].get(number) for number in saved["state"]]
+        groups = [
+            {name: value for name, value in group.items() if name != "lr"} for group in saved["param_groups"]
+        ]
+        if kept != wanted or len(kept) != moments or groups != expected["param_groups"]:
             raise RunError(
                 "the saved state of the optimiser is incomplete; resume from an older one or start again"
             )
@@ -196,6 +209,7 @@ class Supervised:
                 sampler=[indices for _, indices in part],
                 batch_size=None,
                 num_workers=self.training.workers,
+                worker_init_fn=ignore_signals,
             )
             for (epoch, indices), sample in zip(part, loader, strict=True):
                 yield epoch, indices, sample
@@ -207,12 +221,17 @@ class Supervised:
             epoch, position = divmod(step, self.clock.epoch_steps)
             order = seeding.order(self.training.seed, epoch, self.count)
             for whole in order.split(size)[position:]:
-                yield epoch, whole.tensor_split(world())[rank()]
+                share = whole.tensor_split(world())[rank()]
+                # A last batch smaller than the number of processes leaves some without a sample; they take
+                # one that weighs nothing, because all have to meet and a mean over none is NaN.
+                yield epoch, share if len(share) else whole[:1]
                 step += 1
 
-    def _batch_length(self, step: int) -> int:
+    def _weight(self, step: int) -> float:
+        """Return this process's samples in the batch of ``step`` over the mean of all processes."""
         position = step % self.clock.epoch_steps
-        return min(self.training.batch_size, self.count - position * self.training.batch_size)
+        length = min(self.training.batch_size, self.count - position * self.training.batch_size)
+        return len(torch.arange(length).tensor_split(world())[rank()]) * world() / length
 
     def _factor(self, step: int) -> float:
         steps = self.clock.steps
@@ -227,20 +246,34 @@ class Supervised:
     def _kept(self) -> nn.Module:
         return self.network if self.average is None else self.average.module
 
-    def _require_finite(self, loss: Tensor, inputs: Tensor, step: int) -> None:
-        """Look at the loss and at the norm of the gradient, and clip by that norm where asked to."""
+    def _clip(self, loss: Tensor, inputs: Tensor, step: int) -> None:
+        """Look at the loss and the gradient, and clip the gradient's norm where asked to."""
         gradients = [p.grad for p in self.parameters if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
-        if math.isfinite(loss) and math.isfinite(norm):
-            if self.training.clip is not None:
-                nn.utils.clip_grads_with_norm_(self.parameters, self.training.clip, norm)
+        if self.training.clip is None:
+            self._require(finite([loss, *gradients]), loss, inputs, step)
             return
+        norm = nn.utils.get_total_norm(gradients)
+        self._require(math.isfinite(loss) and math.isfinite(norm), loss, inputs, step)
+        nn.utils.clip_grads_with_norm_(self.parameters, self.training.clip, norm)
+
+    def _require(self, good: bool, loss: Tensor, inputs: Tensor, step: int) -> None:
+        if good:
+            return
+        norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
         where = first_non_finite(self.network, inputs)
         raise NonFinite(
-            f"step {step + 1}: the loss is {float(loss):g} and the gradient's norm {float(norm):g}; "
-            f"first seen in {where}. The weights of the step before are kept; "
-            "try a smaller --learning-rate or --clip 1"
+            f"step {step + 1}: the loss is {float(loss):g} and the gradient's norm {float(norm):g}; first seen in "
+            f"{where}. What was saved before this step is kept; try a smaller --learning-rate or --clip 1"
         )
+
+
+def finite(tensors: list[Tensor]) -> bool:
+    """Say whether no number is NaN or infinite: one sum over each tensor, half the price of a norm.
+
+    A sum of finite numbers may overflow as well, so one that is not finite is looked at number by number.
+    """
+    total = torch.stack([tensor.sum() for tensor in tensors]).sum()
+    return math.isfinite(total) or all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
 
 
 def outputs_of(network: nn.Module, task: Any, split: Any, facts: dict[str, Any]) -> tuple[Tensor, Tensor]:
@@ -312,3 +345,32 @@ def _average(network: nn.Module, decay: float | None) -> Any:
         return None
     swa = torch.optim.swa_utils
     return swa.AveragedModel(network, multi_avg_fn=swa.get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
+def _optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
+    rate, decay = training.learning_rate, training.weight_decay
+    return optimizers.build(
+        training.optimizer, network, learning_rate=rate, weight_decay=decay, beta2=training.beta2
+    )
+
+
+def _after_a_step(network: nn.Module, training: Training) -> dict[str, Any]:
+    """Return the layout of what an optimiser keeps once every parameter has had a gradient."""
+    network = copy.deepcopy(network)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer = _optimizer(network, training)
+    optimizer.step()
+    state = optimizer.state_dict()
+    groups = [
+        {name: value for name, value in group.items() if name != "lr"} for group in state["param_groups"]
+    ]
+    layouts = {
+        number: {name: _layout(value) for name, value in held.items()}
+        for number, held in state["state"].items()
+    }
+    return {"state": layouts, "param_groups": groups}
+
+
+def _layout(value: Any) -> Any:
+    return (tuple(value.shape), value.dtype) if isinstance(value, Tensor) else type(value)

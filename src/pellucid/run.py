@@ -220,7 +220,8 @@ class Run:
 
     def rewind(self, step: int) -> None:
         """Drop the log's lines after ``step``, damaged ones too; the run is then unfinished."""
-        remove_leftovers(self.disk, self.path)
+        for folder in (self.path, self.path / "resume"):
+            remove_leftovers(self.disk, folder)
         self._waiting.clear()
         if self._finished:
             self._write_finished(None)

@@ -21,24 +21,23 @@ EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Train, showing how it goes; the result names the run."""
+    follows = int(os.environ.get("RANK", "0")) > 0  # the first of several processes speaks for all
+    if follows:
+        screen.as_json, screen.quiet, screen.moving = False, True, False
     name, rest = split_task(words)
     parser = _parser(with_task=name is not None)
     if name and "--help" in rest:
         screen.show(parser.format_help())
     flags, fields = parser.parse_known_args(rest)
-    if flags.processes > 1 and "WORLD_SIZE" not in os.environ:
-        _start_processes(words, flags.processes, screen)
     from pellucid import processes  # torch takes a second, and --help does not need it
 
+    if flags.processes > 1 and not processes.started_among_several():
+        sys.exit(processes.launch(flags.processes, _command(words, screen)))
     processes.join()
-    if processes.rank() > 0:
-        screen.quiet, screen.moving = True, False
     path, steps = _steps(name, flags, fields)
-    try:
-        code, last = _watch(steps, screen)
-    finally:
-        processes.leave()
-    if processes.rank() > 0:
+    code, last = _watch(steps, screen)
+    processes.leave()  # after an error there is no parting: the others may wait for what never comes
+    if follows:
         return {}, code
     return _result(path, last, code, screen), code
 
@@ -133,11 +132,10 @@ def _result(path: Path, last: Progress | None, code: int, screen: Screen) -> dic
     }
 
 
-def _start_processes(words: Sequence[str], count: int, screen: Screen) -> None:
-    """Replace this process by torchrun, which starts ``count`` of the same command."""
+def _command(words: Sequence[str], screen: Screen) -> list[str]:
+    """Return the words after ``python`` that do the same in one of several processes."""
     rest = [*words]
     place = next(i for i, word in enumerate(rest) if word.split("=")[0] == "--processes")
     del rest[place : place + (1 if "=" in rest[place] else 2)]
     extra = [flag for flag, on in (("--json", screen.as_json), ("--quiet", screen.quiet)) if on]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    os.execv(sys.executable, [*command, "-m", "pellucid", "train", *rest, *extra])
+    return ["-m", "pellucid", "train", *rest, *extra]

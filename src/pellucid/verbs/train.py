@@ -8,11 +8,12 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pellucid import config, device, engine
 from pellucid.engine import Learner
 from pellucid.errors import NonFinite, RunError
-from pellucid.processes import rank, world
+from pellucid.processes import any_of, rank, world
 from pellucid.run import Progress, Run
 from pellucid.task import Task
 from pellucid.verbs.trained import restored
@@ -40,7 +41,7 @@ def train(task: Task, path: str | Path) -> Iterator[Progress]:
             facts=data.facts,
             environment={**device.environment(), "processes": world()},
         )
-    yield from _steps(task, learner, run, start=0)
+    yield from _steps(task, learner, run, start=0, records=[])
 
 
 def resume(path: str | Path, kind: type[Task] | None = None) -> Iterator[Progress]:
@@ -64,7 +65,9 @@ def resume(path: str | Path, kind: type[Task] | None = None) -> Iterator[Progres
     start = saved.step if saved else 0
     if rank() == 0:
         run.rewind(start)
-    yield from _steps(task, learner, run if rank() == 0 else None, start=start)
+    any_of(False)  # the others wait here until the log is rewound
+    records = Run.open(path).progress()
+    yield from _steps(task, learner, run if rank() == 0 else None, start=start, records=records)
 
 
 def described(task: Task) -> dict[str, Any]:
@@ -74,14 +77,13 @@ def described(task: Task) -> dict[str, Any]:
     return {"task": task.name, **fields}
 
 
-def _steps(task: Task, learner: Learner, run: Run | None, *, start: int) -> Iterator[Progress]:
-    records = run.progress() if run else []
+def _steps(
+    task: Task, learner: Learner, run: Run | None, *, start: int, records: list[dict[str, Any]]
+) -> Iterator[Progress]:
     evaluations = [record for record in records if record.get("scores")]
     progress, saving = None, 0.0
     try:
-        for progress in engine.fit(learner, start=start):
-            if progress.scores is not None:
-                evaluations.append(progress.to_json())
+        for progress in _until_exhausted(task, learner, start, evaluations):
             if run is not None and (progress.scores is not None or progress.step % LOG_EVERY == 0):
                 run.log(progress, {"saving": saving})
             if run is not None and progress.scores is not None:
@@ -89,8 +91,6 @@ def _steps(task: Task, learner: Learner, run: Run | None, *, start: int) -> Iter
                 _keep(task, learner, run, evaluations)
                 saving += perf_counter() - began
             yield progress
-            if engine.exhausted(evaluations, task.goal, task.training.patience):
-                break
     except GeneratorExit:
         if run is not None and progress is not None and progress.scores is None:
             _save_state(learner, run, progress.step)
@@ -99,17 +99,41 @@ def _steps(task: Task, learner: Learner, run: Run | None, *, start: int) -> Iter
         run.finish()
 
 
+def _until_exhausted(
+    task: Task, learner: Learner, start: int, evaluations: list[dict[str, Any]]
+) -> Iterator[Progress]:
+    """Yield progress, adding to ``evaluations``, until nothing better came for the task's patience."""
+    if engine.exhausted(evaluations, task.goal, task.training.patience):
+        return  # it was killed between its last step and the word that it is finished
+    for progress in engine.fit(learner, start=start):
+        if progress.scores is not None:
+            evaluations.append(progress.to_json())
+        yield progress
+        if progress.scores is not None and engine.exhausted(evaluations, task.goal, task.training.patience):
+            return
+
+
 def _keep(task: Task, learner: Learner, run: Run, evaluations: list[dict[str, Any]]) -> None:
     """Save the weights if they are the ones to keep, then all that a resumed training needs."""
     step, scores = evaluations[-1]["step"], evaluations[-1]["scores"]
     if task.training.keep == "last" or engine.best(evaluations, task.goal) == step:
-        run.save_weights(learner.weights(), step=step, scores=scores)
+        weights = learner.weights()
+        _require_finite(weights, step)
+        run.save_weights(weights, step=step, scores=scores)
     _save_state(learner, run, step)
 
 
 def _save_state(learner: Learner, run: Run, step: int) -> None:
     state = learner.state_dict()
-    for name, tensor in state.get("network", {}).items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise NonFinite(f"step {step}: the weight {name} is not finite; the last good state is kept")
+    _require_finite(state, step)
     run.save_state(state, step=step)
+
+
+def _require_finite(part: Any, step: int, name: str = "") -> None:
+    if isinstance(part, dict):
+        for key, inner in part.items():
+            _require_finite(inner, step, f"{name}/{key}" if name else str(key))
+    elif isinstance(part, Tensor) and not bool(torch.isfinite(part).all()):
+        raise NonFinite(
+            f"step {step}: {name} is not finite; it is not saved, and the last good state is kept"
+        )

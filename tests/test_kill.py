@@ -1,0 +1,108 @@
+"""R1: kill -9 at random moments, resume until done: the run ends as if nothing had happened."""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from commands import Commands
+
+KILLS = int(os.environ.get("PELLUCID_KILLS", "8"))
+SEED = int(os.environ.get("PELLUCID_SEED", "0")) or random.SystemRandom().getrandbits(32)
+
+# Dropout and augmentation draw random numbers, the average and AdamW keep state, a validation and two saves
+# come every seven steps, an epoch has 18 steps: everything that a resumed training could get wrong.
+FLAGS = ["--setting", "tiny", "--dropout", "0.2", "--evaluate-every", "7", "--epochs", "3"]
+CNN = ["--setting", "tiny", "--network", "cnn", "--evaluate-every", "3", "--steps", "9", "--batch-size", "16"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Commands(tmp_path_factory.mktemp("commands"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def commands(server, tmp_path):
+    server.folder = tmp_path
+    return server
+
+
+def outcome(run):
+    """Return the bytes of what must be the same: weights, the last state of training, the log."""
+    last = max((run / "resume").glob("step-*"))
+    return {
+        path.name: path.read_bytes() for path in (run / "weights.safetensors", last, run / "progress.jsonl")
+    }
+
+
+def go(commands, run, flags, **how):
+    """Start the training of ``run``, or go on with it."""
+    words = ["--resume", run] if (run / "task.json").exists() else ["digits", *flags, "--out", run]
+    return commands.start("train", *words, **how)
+
+
+def interrupted(commands, run, flags, kills, choose):
+    """Train ``run``, killed up to ``kills`` times; return how many commands were killed."""
+    killed = 0
+    while True:
+        command = go(commands, run, flags, dies_at=choose.randrange(1, 120) if choose.random() < 0.5 else 0)
+        if killed < kills:
+            until = time.monotonic() + choose.uniform(0, commands.seconds)
+            while time.monotonic() < until and not command.ended():
+                time.sleep(0.002)
+            command.send(signal.SIGKILL)
+        code = command.wait()
+        if code == 0:
+            return killed
+        assert code == -signal.SIGKILL, command.log.read_text()
+        killed += 1
+
+
+def whole(commands, flags):
+    """Train without interruption, measure it, and return the outcome."""
+    began = time.monotonic()
+    commands.run("train", "digits", *flags, "--out", commands.folder / "whole")
+    commands.seconds = time.monotonic() - began
+    return outcome(commands.folder / "whole")
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("flags", [FLAGS, CNN], ids=["mlp", "cnn"])
+def test_killed_at_random_moments_a_run_ends_byte_identical(commands, flags):
+    choose = random.Random(SEED)
+    expected = whole(commands, flags)
+    kills, runs = 0, 0
+    while kills < KILLS:
+        run = commands.folder / f"run-{runs}"
+        kills += interrupted(commands, run, flags, KILLS - kills, choose)
+        assert outcome(run) == expected, f"PELLUCID_SEED={SEED}, run {runs}, {kills} kills"
+        leftovers = [path.name for path in run.rglob(".*")]
+        assert not leftovers, f"PELLUCID_SEED={SEED}: {leftovers}"
+        runs += 1
+    print(f"{kills} kills in {runs} runs, seed {SEED}")
+
+
+def test_the_comparison_sees_an_optimiser_that_is_not_restored(tmp_path):
+    commands = Commands(tmp_path, defect="forget_the_optimizer")
+    expected, run = whole(commands, FLAGS), Path(tmp_path) / "run"
+    first = go(commands, run, FLAGS)
+    assert first.said("step     28")
+    first.send(signal.SIGKILL)
+    assert first.wait() == -signal.SIGKILL
+    assert go(commands, run, FLAGS).wait() == 0
+    commands.close()
+    assert outcome(run)["weights.safetensors"] != expected["weights.safetensors"]
+
+
+def test_a_run_killed_before_it_could_say_that_it_stopped_early_stops_there(commands):
+    flags = ["--setting", "tiny", "--evaluate-every", "1", "--patience", "3", "--learning-rate", "1e-9"]
+    expected = whole(commands, flags)
+    run = commands.folder / "run"
+    assert go(commands, run, flags).wait() == 0
+    for call in (3, 7, 11):  # resumed again, it has nothing to do but to say once more that it is finished
+        assert go(commands, run, flags, dies_at=call).wait() == -signal.SIGKILL
+    assert (go(commands, run, flags).wait(), outcome(run)) == (0, expected)

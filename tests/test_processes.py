@@ -1,0 +1,164 @@
+"""Training in several processes: the same weights, each sample counted once, one end for all."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from commands import Commands, environment, living, state_of
+
+from pellucid import processes
+from pellucid.run import Run
+
+FLAGS = ["digits", "--setting", "tiny", "--evaluate-every", "9", "--epochs", "1"]
+
+MEMBER = """
+import sys, torch
+from pellucid import processes
+from pellucid.learners import Supervised, outputs_of
+from small import small
+
+processes.join()
+torch.manual_seed(0)
+task = small()
+data = task.data()
+split = torch.utils.data.TensorDataset(*data.train[torch.arange(199) % 50])
+learner = Supervised(task, data)
+outputs, targets = outputs_of(learner.network, task, split, data.facts)
+few = torch.utils.data.TensorDataset(*data.train[torch.arange(1)])
+one, _ = outputs_of(learner.network, task, few, data.facts)
+stop = processes.any_of(processes.rank() == processes.world() - 1)
+go = processes.any_of(False)
+if processes.rank() == 0:
+    print(outputs.shape, one.shape, stop, go, flush=True)
+    assert torch.equal(targets, data.train[torch.arange(199) % 50][1])
+    print("sum", float(outputs.double().abs().sum()), flush=True)
+processes.leave()
+"""
+
+
+def meet(count, source, folder):
+    """Run ``source`` in ``count`` processes and return what the first says."""
+    file = Path(folder) / "member.py"
+    file.write_text(source)
+    launch = f"from pellucid.processes import launch; import sys; sys.exit(launch({count}, [{str(file)!r}]))"
+    alone = [sys.executable, str(file)]
+    words = alone if count == 1 else [sys.executable, "-c", launch]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment(), timeout=280)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_each_sample_is_evaluated_once_by_one_two_or_three_processes(tmp_path):
+    said = {count: meet(count, MEMBER, tmp_path).split("sum") for count in (1, 2, 3)}
+    assert said[1][0] == f"{torch.Size([199, 10])} {torch.Size([1, 10])} True False\n"
+    assert said[2][0] == said[1][0] == said[3][0]
+    assert float(said[2][1]) == pytest.approx(float(said[1][1]), rel=1e-6)
+    assert float(said[3][1]) == pytest.approx(float(said[1][1]), rel=1e-6)
+
+
+def test_two_processes_reach_the_weights_of_one(tmp_path):
+    commands = Commands(tmp_path)
+    flags = [*FLAGS, "--limit", "97", "--steps", "12"]  # the fourth batch of an epoch has one sample, for two
+    one = commands.start("train", *flags, "--out", tmp_path / "one")
+    two = commands.start("train", *flags, "--processes", "2", "--out", tmp_path / "two")
+    assert (one.wait(), two.wait()) == (0, 0), two.log.read_text()
+    commands.close()
+    alone, together = Run.open(tmp_path / "one"), Run.open(tmp_path / "two")
+    assert (together.environment["processes"], alone.environment["processes"]) == (2, 1)
+    for name, tensor in alone.weights()[0].items():
+        assert torch.allclose(tensor, together.weights()[0][name], atol=1e-5), name
+    scores = [
+        [line["scores"]["accuracy"] for line in run.progress() if "scores" in line]
+        for run in (alone, together)
+    ]
+    assert scores[0] == scores[1]
+    assert scores[0][0]["n"] == 50
+    assert two.log.read_text().count("validation accuracy") == 2  # step 9 and the last, by one process only
+
+
+@pytest.fixture
+def training(tmp_path):
+    """A long training in two processes, and its processes."""
+    commands = Commands(tmp_path)
+    flags = ["digits", "--setting", "tiny", "--evaluate-every", "20", "--epochs", "300"]
+    command = commands.start("train", *flags, "--processes", "2", "--out", tmp_path / "run")
+    assert command.said("step     20")
+    yield command, members(command.pid)
+    command.send(signal.SIGKILL)
+    command.wait()
+    commands.close()
+
+
+def members(parent):
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                words = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if fields[1] == str(parent) and b"train" in words:
+                found.append(int(entry.name))
+    return found
+
+
+def ended(numbers, seconds=60):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and any(state_of(pid) not in (None, "Z") for pid in numbers):
+        time.sleep(0.05)
+    return all(state_of(pid) in (None, "Z") for pid in numbers)
+
+
+def test_sigterm_is_passed_on_and_all_save_and_end(training, tmp_path):
+    command, both = training
+    assert len(both) == 2
+    command.send(signal.SIGTERM)
+    assert command.wait() == 143
+    assert "interrupted and saved" in command.log.read_text()
+    assert "Traceback" not in command.log.read_text()
+    assert ended(both)
+    assert Run.open(tmp_path / "run").state().step > 20
+
+
+def test_a_killed_process_ends_the_others(training):
+    command, both = training
+    os.kill(max(both), signal.SIGKILL)
+    assert command.wait() == 1
+    assert "was killed by signal 9, and the others were ended" in command.log.read_text()
+    assert ended(both)
+
+
+def test_processes_do_not_outlive_who_started_them(training):
+    command, both = training
+    command.send(signal.SIGKILL)
+    assert command.wait() == -signal.SIGKILL
+    assert ended(both)
+    assert not living(command.pid)
+
+
+def test_an_error_in_all_processes_gives_its_own_exit_code(tmp_path):
+    commands = Commands(tmp_path)
+    command = commands.start("train", "digits", "--setting", "tiny", "--bath-size", "3", "--processes", "2")
+    assert command.wait() == 2
+    assert '"--batch-size"' in command.log.read_text()
+    commands.close()
+
+
+def test_alone_there_is_one_process_and_it_is_the_first():
+    assert (processes.world(), processes.rank(), processes.any_of(True), processes.any_of(False)) == (
+        1,
+        0,
+        True,
+        False,
+    )
+
+
+def test_alone_gathering_changes_nothing():
+    share = torch.arange(5)
+    assert processes.gather(share, 5) is share
