@@ -164,7 +164,7 @@ def die_at(call):
     left = [call]
     for name in ("read", "names", "write", "append", "sync", "sync_directory", "rename", "unlink", "mkdir"):
 
-        def wrapped(self, *arguments, _plain=getattr(Disk, name)):
+        def wrapped(self, *arguments, _plain=getattr(Disk, name)):  # noqa: B008
             left[0] -= 1
             if left[0] <= 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -237,14 +237,15 @@ DEFECTS = {
 }
 
 if __name__ == "__main__":
-    import pellucid.cli.train
-    import pellucid.config
-    import pellucid.tasks.digits
-    import pellucid.verbs.train
     import pydantic  # noqa: F401
     import safetensors.torch  # noqa: F401
     import torch.optim.swa_utils  # noqa: F401
     import tyro  # noqa: F401
+
+    import pellucid.cli.train
+    import pellucid.config
+    import pellucid.tasks.digits
+    import pellucid.verbs.train  # noqa: F401
 
     if len(sys.argv) > 1:
         DEFECTS[sys.argv[1]]()

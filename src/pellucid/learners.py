@@ -133,7 +133,7 @@ class Supervised:
             inputs, _ = self.task.prepare(*self.valid[bad], facts=self.facts)
             where = first_non_finite(network.eval(), inputs.to(self.device))
             raise NonFinite(
-                f"the network's outputs for validation sample {int(bad)} are not finite; first seen in {where}"
+                f"the network's outputs for validation sample {int(bad)} are not finite; first in {where}"
             )
         return self.task.metrics(outputs, targets, self.facts)
 

@@ -1,4 +1,4 @@
-"""Several processes that train together: starting, meeting, parting, who is who, and putting results together.
+"""Several processes that train together: starting, meeting, parting, and putting results together.
 
 torchrun starts them and torch's gloo connects them; alone, a process is the first of one.
 """
@@ -25,8 +25,7 @@ PR_SET_PDEATHSIG = 1  # Linux's sys/prctl.h
 def launch(count: int, words: Sequence[str]) -> int:
     """Run ``python WORDS`` in ``count`` processes of this machine as torchrun does; return the exit code.
 
-    A signal to this process reaches all of them, and they may save; the code is then 128 and its number, as a
-    shell has it.
+    A signal to this process reaches all of them, and they may save; the code is then 128 plus its number.
 
     Raises:
         PellucidError: one of them was killed; the others were ended.
