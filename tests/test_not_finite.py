@@ -71,9 +71,7 @@ def all_finite(part):
 @pytest.mark.parametrize("value", BAD)
 def test_in_the_input(tmp_path, monkeypatch, value):
     at_step(monkeypatch, lambda learner, batch: spoil(batch[0], BAD[value]))
-    text = stops(tmp_path)
-    assert "the input" in text
-    assert "the loss is nan" in text
+    assert "first seen in the input" in stops(tmp_path)
 
 
 @pytest.mark.parametrize("value", BAD)

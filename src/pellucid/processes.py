@@ -51,8 +51,8 @@ def launch(count: int, words: Sequence[str]) -> int:
         if failure.exitcode > 0:
             return failure.exitcode
         raise PellucidError(
-            f"process {number} of {count} was killed by signal {-failure.exitcode}, and the others were ended; "
-            "everything saved before is intact, go on with --resume"
+            f"process {number} of {count} was killed by signal {-failure.exitcode}, "
+            "and the others were ended; everything saved before is intact, go on with --resume"
         ) from None
     return 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-
 from pellucid.cli.screen import Screen
 from pellucid.disk import Disk, make_directory, replace
 from pellucid.plots import canvas
