@@ -20,7 +20,7 @@ from pellucid.verbs.train import train
 def plain(**training):
     """Return a task without dropout and shifts, trained by SGD at a constant rate."""
     given = {"optimizer": "sgd", "learning_rate": 0.1, "schedule": "constant", "ema": None, **training}
-    return replace(small(**given), dropout=0.0, shift=0)
+    return replace(small(**given), dropout=0.0, augment="none", label_smoothing=0.0)
 
 
 def by_hand(task, steps, clip=None, weights=None):

@@ -262,7 +262,7 @@ class Supervised:
         norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
         where = first_non_finite(self.network, inputs)
         raise NonFinite(
-            f"step {step + 1}: the loss is {float(loss):g} and the gradient's norm {float(norm):g}; first seen "
+            f"step {step + 1}: the loss is {float(loss):g} and gradient norm {float(norm):g}; first seen "
             f"in {where}. What was saved before this step is kept; try a smaller --learning-rate or --clip 1"
         )
 
