@@ -43,7 +43,12 @@ class Commands:
         self.count += 1
         log = self.folder / f"command-{self.count}.log"
         log.touch()
-        given = {"words": list(map(str, words)), "folder": str(self.folder), "log": str(log), "dies_at": dies_at}
+        given = {
+            "words": list(map(str, words)),
+            "folder": str(self.folder),
+            "log": str(log),
+            "dies_at": dies_at,
+        }
         return Command(self, self._ask(given)["pid"], log)
 
     def run(self, *words):
@@ -79,6 +84,11 @@ class Command:
         if self.code is None:
             self.code = self.commands._ask({"pid": self.pid})["status"]
         return self.code
+
+    def computed(self):
+        """Return the processor seconds it has used: the machine may be busy with others."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def ended(self):
         """Say whether it has ended; it stays a zombie, whose number nobody else gets, until ``wait``."""
@@ -122,7 +132,9 @@ def serve():
     for line in sys.stdin:
         asked = json.loads(line)
         if "words" not in asked:
-            print(json.dumps({"status": os.waitstatus_to_exitcode(os.waitpid(asked["pid"], 0)[1])}), flush=True)
+            print(
+                json.dumps({"status": os.waitstatus_to_exitcode(os.waitpid(asked["pid"], 0)[1])}), flush=True
+            )
             continue
         pid = os.fork()
         if pid == 0:
@@ -152,7 +164,7 @@ def die_at(call):
     left = [call]
     for name in ("read", "names", "write", "append", "sync", "sync_directory", "rename", "unlink", "mkdir"):
 
-        def wrapped(self, *arguments, _plain=getattr(Disk, name)):
+        def wrapped(self, *arguments, _plain=getattr(Disk, name)):  # noqa: B008
             left[0] -= 1
             if left[0] <= 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -225,14 +237,15 @@ DEFECTS = {
 }
 
 if __name__ == "__main__":
-    import pellucid.cli.train
-    import pellucid.config
-    import pellucid.tasks.digits
-    import pellucid.verbs.train
     import pydantic  # noqa: F401
     import safetensors.torch  # noqa: F401
     import torch.optim.swa_utils  # noqa: F401
     import tyro  # noqa: F401
+
+    import pellucid.cli.train
+    import pellucid.config
+    import pellucid.tasks.digits
+    import pellucid.verbs.train  # noqa: F401
 
     if len(sys.argv) > 1:
         DEFECTS[sys.argv[1]]()

@@ -63,4 +63,6 @@ def trained(task, path):
 def outcome(path):
     """Return the bytes of what must be the same: weights, the last state of training, the log."""
     last = max((path / "resume").glob("step-*"))
-    return {file.name: file.read_bytes() for file in (path / "weights.safetensors", last, path / "progress.jsonl")}
+    return {
+        file.name: file.read_bytes() for file in (path / "weights.safetensors", last, path / "progress.jsonl")
+    }

@@ -34,7 +34,9 @@ def commands(server, tmp_path):
 def outcome(run):
     """Return the bytes of what must be the same: weights, the last state of training, the log."""
     last = max((run / "resume").glob("step-*"))
-    return {path.name: path.read_bytes() for path in (run / "weights.safetensors", last, run / "progress.jsonl")}
+    return {
+        path.name: path.read_bytes() for path in (run / "weights.safetensors", last, run / "progress.jsonl")
+    }
 
 
 def go(commands, run, flags, **how):

@@ -24,7 +24,7 @@ CNN = {name for name, _ in small("cnn").model(small().data().facts).named_parame
 
 def spoil(tensor, value):
     with torch.no_grad():
-        tensor.view(-1)[tensor.numel() // 2] = value
+        tensor[tuple(length // 2 for length in tensor.shape)] = value
 
 
 def at_step(monkeypatch, do):
@@ -71,9 +71,7 @@ def all_finite(part):
 @pytest.mark.parametrize("value", BAD)
 def test_in_the_input(tmp_path, monkeypatch, value):
     at_step(monkeypatch, lambda learner, batch: spoil(batch[0], BAD[value]))
-    text = stops(tmp_path)
-    assert "the input" in text
-    assert "the loss is nan" in text
+    assert "first seen in the input" in stops(tmp_path)
 
 
 @pytest.mark.parametrize("value", BAD)
@@ -113,7 +111,9 @@ def test_in_a_gradient_the_weights_stay_as_they_were(monkeypatch):
 @pytest.mark.parametrize("layer", ["hidden1", "relu1", "dropout1", "scores"])
 def test_in_the_output_of_a_layer(tmp_path, monkeypatch, layer):
     def plant(learner, batch):
-        learner.network.get_submodule(layer).register_forward_hook(lambda module, given, output: output * math.nan)
+        learner.network.get_submodule(layer).register_forward_hook(
+            lambda module, given, output: output * math.nan
+        )
 
     at_step(monkeypatch, plant)
     assert f"layer {layer}" in stops(tmp_path)
@@ -181,7 +181,7 @@ def test_in_a_buffer_of_a_normalisation(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Small, "model", model)
     at_step(monkeypatch, plant)
-    with pytest.raises(NonFinite, match="first seen in layer norm"):
+    with pytest.raises(NonFinite, match="first in layer norm"):
         for _ in train(small(), tmp_path / "run"):
             pass
     assert Run.open(tmp_path / "run").weights()[1]["step"] <= LAST

@@ -72,7 +72,10 @@ def test_two_processes_reach_the_weights_of_one(tmp_path):
     assert (together.environment["processes"], alone.environment["processes"]) == (2, 1)
     for name, tensor in alone.weights()[0].items():
         assert torch.allclose(tensor, together.weights()[0][name], atol=1e-5), name
-    scores = [[line["scores"]["accuracy"] for line in run.progress() if "scores" in line] for run in (alone, together)]
+    scores = [
+        [line["scores"]["accuracy"] for line in run.progress() if "scores" in line]
+        for run in (alone, together)
+    ]
     assert scores[0] == scores[1]
     assert scores[0][0]["n"] == 50
     assert two.log.read_text().count("validation accuracy") == 2  # step 9 and the last, by one process only
@@ -148,7 +151,12 @@ def test_an_error_in_all_processes_gives_its_own_exit_code(tmp_path):
 
 
 def test_alone_there_is_one_process_and_it_is_the_first():
-    assert (processes.world(), processes.rank(), processes.any_of(True), processes.any_of(False)) == (1, 0, True, False)
+    assert (processes.world(), processes.rank(), processes.any_of(True), processes.any_of(False)) == (
+        1,
+        0,
+        True,
+        False,
+    )
 
 
 def test_alone_gathering_changes_nothing():

@@ -123,7 +123,9 @@ def reached(state, path):
     return state
 
 
-@pytest.mark.parametrize("name", ["adamw", "momentum", "nadam", "rmsprop", "adagrad", "adadelta", "muon", "sgd"])
+@pytest.mark.parametrize(
+    "name", ["adamw", "momentum", "nadam", "rmsprop", "adagrad", "adadelta", "muon", "sgd"]
+)
 def test_a_state_without_any_one_of_its_parts_is_refused(name):
     state = after(5, optimizer=name).state_dict()
     places = list(paths(state))
@@ -179,7 +181,9 @@ def test_the_parity_test_sees_an_order_that_starts_anew(whole, tmp_path, monkeyp
 
 def test_the_parity_test_sees_dropout_that_depends_on_the_past(tmp_path, monkeypatch):
     plain = seeding.seed_step
-    monkeypatch.setattr(seeding, "seed_step", lambda seed, step, rank=0: plain(seed, step) if step < 0 else None)
+    monkeypatch.setattr(
+        seeding, "seed_step", lambda seed, step, rank=0: plain(seed, step) if step < 0 else None
+    )
     expected = trained(small(steps=12), tmp_path / "whole")
     stopped(small(steps=12), tmp_path / "run", 5)
     assert finished(tmp_path / "run") != expected

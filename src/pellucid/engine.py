@@ -75,8 +75,11 @@ def fit(learner: Learner, *, start: int = 0) -> Iterator[Progress]:
 def _evaluate(learner: Learner, step: int, loss: Tensor) -> dict[str, Score]:
     try:
         scores = learner.evaluate()
-        wrong = {name: score.value for name, score in scores.items() if not math.isfinite(score.value)}
-        bad = [f"the validation score {name} is {value}" for name, value in wrong.items()]
+        bad = [
+            f"the validation score {name} is {s.value}"
+            for name, s in scores.items()
+            if not math.isfinite(s.value)
+        ]
         if bad:
             raise NonFinite(bad[0])
     except NonFinite as error:

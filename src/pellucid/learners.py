@@ -107,11 +107,9 @@ class Supervised:
         self.network.train()
         inputs, targets = batch
         with self._autocast():
-            outputs = self.forward(inputs)
-            # The last batch may have fewer samples than there are processes, and a mean over none is NaN.
-            loss = self.task.loss(outputs, targets, self.facts) if len(targets) else outputs.sum()
+            loss = self.task.loss(self.forward(inputs), targets, self.facts)
         if world() > 1:  # DistributedDataParallel takes the mean over processes; their shares differ by one
-            loss = loss * (len(targets) * world() / self._batch_length(step))
+            loss = loss * self._weight(step)
         loss.backward()
         self._clip(loss.detach(), inputs, step)
         optimizers.set_rate(self.optimizer, self._factor(step))
@@ -132,8 +130,9 @@ class Supervised:
             bad = (~rows).nonzero()[:1, 0]
             inputs, _ = self.task.prepare(*self.valid[bad], facts=self.facts)
             where = first_non_finite(network.eval(), inputs.to(self.device))
-            sample = f"validation sample {int(bad)}"
-            raise NonFinite(f"the network's outputs for {sample} are not finite; first seen in {where}")
+            raise NonFinite(
+                f"the network's outputs for validation sample {int(bad)} are not finite; first in {where}"
+            )
         return self.task.metrics(outputs, targets, self.facts)
 
     def learning_rate(self, step: int) -> float:
@@ -225,12 +224,17 @@ class Supervised:
             epoch, position = divmod(step, self.clock.epoch_steps)
             order = seeding.order(self.training.seed, epoch, self.count)
             for whole in order.split(size)[position:]:
-                yield epoch, whole.tensor_split(world())[rank()]
+                share = whole.tensor_split(world())[rank()]
+                # A last batch smaller than the number of processes leaves some without a sample; they take
+                # one that weighs nothing, because all have to meet and a mean over none is NaN.
+                yield epoch, share if len(share) else whole[:1]
                 step += 1
 
-    def _batch_length(self, step: int) -> int:
+    def _weight(self, step: int) -> float:
+        """Return this process's samples in the batch of ``step`` over the mean of all processes."""
         position = step % self.clock.epoch_steps
-        return min(self.training.batch_size, self.count - position * self.training.batch_size)
+        length = min(self.training.batch_size, self.count - position * self.training.batch_size)
+        return len(torch.arange(length).tensor_split(world())[rank()]) * world() / length
 
     def _factor(self, step: int) -> float:
         steps = self.clock.steps
@@ -261,8 +265,8 @@ class Supervised:
         norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
         where = first_non_finite(self.network, inputs)
         raise NonFinite(
-            f"step {step + 1}: the loss is {float(loss):g} and the gradient's norm {float(norm):g}; "
-            f"first seen in {where}. What was saved before this step is kept; try a smaller --learning-rate or --clip 1"
+            f"step {step + 1}: the loss is {float(loss):g} and gradient norm {float(norm):g}; first seen "
+            f"in {where}. What was saved before this step is kept; try a smaller --learning-rate or --clip 1"
         )
 
 
@@ -347,12 +351,9 @@ def _average(network: nn.Module, decay: float | None) -> Any:
 
 
 def _optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
+    rate, decay = training.learning_rate, training.weight_decay
     return optimizers.build(
-        training.optimizer,
-        network,
-        learning_rate=training.learning_rate,
-        weight_decay=training.weight_decay,
-        beta2=training.beta2,
+        training.optimizer, network, learning_rate=rate, weight_decay=decay, beta2=training.beta2
     )
 
 

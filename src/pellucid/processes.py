@@ -1,4 +1,4 @@
-"""Several processes that train together: starting, meeting, parting, who is who, and putting results together.
+"""Several processes that train together: starting, meeting, parting, and putting results together.
 
 torchrun starts them and torch's gloo connects them; alone, a process is the first of one.
 """
@@ -25,8 +25,7 @@ PR_SET_PDEATHSIG = 1  # Linux's sys/prctl.h
 def launch(count: int, words: Sequence[str]) -> int:
     """Run ``python WORDS`` in ``count`` processes of this machine as torchrun does; return the exit code.
 
-    A signal to this process reaches all of them, and they may save; the code is then 128 and its number, as a
-    shell has it.
+    A signal to this process reaches all of them, and they may save; the code is then 128 plus its number.
 
     Raises:
         PellucidError: one of them was killed; the others were ended.
@@ -41,7 +40,7 @@ def launch(count: int, words: Sequence[str]) -> int:
     for part in ("agent.server", "multiprocessing"):  # each process tells its own error
         logging.getLogger(f"torch.distributed.elastic.{part}.api").setLevel(logging.CRITICAL)
     here = LaunchConfig(
-        1, 1, count, run_id=uuid.uuid4().hex, rdzv_backend="c10d", rdzv_endpoint="localhost:0"
+        1, 1, count, run_id=uuid.uuid4().hex, rdzv_backend="c10d", rdzv_endpoint="localhost:0", max_restarts=0
     )
     try:
         elastic_launch(here, sys.executable)(*words)
@@ -52,8 +51,8 @@ def launch(count: int, words: Sequence[str]) -> int:
         if failure.exitcode > 0:
             return failure.exitcode
         raise PellucidError(
-            f"process {number} of {count} was killed by signal {-failure.exitcode}, and the others were ended; "
-            "everything saved before is intact, go on with --resume"
+            f"process {number} of {count} was killed by signal {-failure.exitcode}, "
+            "and the others were ended; everything saved before is intact, go on with --resume"
         ) from None
     return 0
 

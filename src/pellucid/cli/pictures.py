@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from pellucid.cli.screen import Screen
 from pellucid.disk import Disk, make_directory, replace
 from pellucid.plots import canvas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write(folder: Path, name: str, figure: Figure, screen: Screen) -> Path:

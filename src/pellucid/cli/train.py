@@ -35,10 +35,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         sys.exit(processes.launch(flags.processes, _command(words, screen)))
     processes.join()
     path, steps = _steps(name, flags, fields)
-    try:
-        code, last = _watch(steps, screen)
-    finally:
-        processes.leave()
+    code, last = _watch(steps, screen)
+    processes.leave()  # after an error there is no parting: the others may wait for what never comes
     if follows:
         return {}, code
     return _result(path, last, code, screen), code

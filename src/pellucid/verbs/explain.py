@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from pellucid.explain import inside, sanity
@@ -16,6 +15,9 @@ from pellucid.plots import features
 from pellucid.task import Answer
 from pellucid.verbs.predict import answer_to, prepared
 from pellucid.verbs.trained import Ready
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 UNITS = 8  # units of a layer whose exciting images are shown
 SEARCHED = 2000  # validation images among which they are looked for

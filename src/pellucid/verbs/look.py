@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import nn
 
 from pellucid.plots import curves, images
 from pellucid.task import Data, Task
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SAMPLED = 5000  # training images for histograms
 SHEET = 10  # samples of a class on the sheet

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from pellucid import report as pages
 from pellucid.explain import embedding
@@ -14,6 +13,9 @@ from pellucid.plots import canvas, curves, images, scores
 from pellucid.run import Run
 from pellucid.verbs.evaluate import Evaluation
 from pellucid.verbs.trained import Trained
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def report(trained: Trained, evaluation: Evaluation) -> None:

@@ -134,4 +134,6 @@ def _require_finite(part: Any, step: int, name: str = "") -> None:
         for key, inner in part.items():
             _require_finite(inner, step, f"{name}/{key}" if name else str(key))
     elif isinstance(part, Tensor) and not bool(torch.isfinite(part).all()):
-        raise NonFinite(f"step {step}: {name} is not finite; it is not saved, the last good state is kept")
+        raise NonFinite(
+            f"step {step}: {name} is not finite; it is not saved, and the last good state is kept"
+        )
