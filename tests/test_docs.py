@@ -94,7 +94,9 @@ def test_every_command_and_every_python_block_of_a_page_runs(page, folder):
 
 
 @pytest.mark.skipif(not released(), reason="no released model yet: the zoo is empty")
-@pytest.mark.parametrize("line", sorted({line for page in PAGES for line in lines(page) if wants_release(line)}))
+@pytest.mark.parametrize(
+    "line", sorted({line for page in PAGES for line in lines(page) if wants_release(line)})
+)
 def test_a_command_that_uses_the_released_model_runs(line, folder):
     assert main(tiny(line)) == 0
 
@@ -140,7 +142,9 @@ def test_the_pictures_are_those_that_the_script_makes():
 
 def test_every_picture_is_shown_on_a_page():
     shown = " ".join(page.read_text("utf-8") for page in PAGES)
-    assert [path for path in (ROOT / "docs" / "pictures").iterdir() if f"pictures/{path.name}" not in shown] == []
+    assert [
+        path for path in (ROOT / "docs" / "pictures").iterdir() if f"pictures/{path.name}" not in shown
+    ] == []
 
 
 def test_pictures_are_small_enough_for_a_clone():
