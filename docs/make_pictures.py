@@ -39,7 +39,7 @@ COMMANDS = {  # name of the output -> command, in order
     "explain-mlp": "explain runs/mlp valid:12 --out explain-mlp",
     "train-cnn": "train digits --network cnn --out runs/cnn",
     "explain": "explain runs/cnn valid:12 --out explain-cnn",
-    "predict": "predict runs/cnn photo.jpg --show photo",
+    "predict": "predict digits photo.jpg --show photo",
     "compare": "compare digits --over optimizer=sgd,momentum,rmsprop,adam --epochs 1 --seeds 2 --out compare",
     "lr-find": "lr-find digits --out lr-find.png",
 }

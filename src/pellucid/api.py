@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -69,3 +71,12 @@ def explain(network: Network, source: str | Path | np.ndarray, target: int | Non
 
 def _opened(network: Network) -> Trained:
     return network if isinstance(network, Trained) else open_trained(network)
+
+
+class _Explain(ModuleType):
+    """The package ``pellucid.explain``, which hides the function of that name once it is imported."""
+
+    __call__ = staticmethod(explain)
+
+
+sys.modules["pellucid.explain"].__class__ = _Explain  # so that pellucid.explain(...) works either way

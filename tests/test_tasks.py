@@ -1,0 +1,108 @@
+"""Every task keeps the contract and goes through every verb; so does a stranger's, docs/examples/shapes.py."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from pellucid import checks
+from pellucid.cli.arguments import find_kind
+from pellucid.cli.main import VERBS, main
+from pellucid.tasks import TASKS
+from pellucid.tasks.digits import tiny
+
+STRANGER = str(Path(__file__).resolve().parent.parent / "docs" / "examples" / "shapes.py")
+FIELD = {"digits": "hidden=8,16x8", STRANGER: "maps=2,3"}
+WITHOUT_RUN = {  # TASK stands for the task; everything is written into the folder of the test
+    "look": ["look", "TASK", "--setting", "tiny", "--measure-steps", "2"],
+    "model": ["model", "TASK", "--setting", "tiny"],
+    "compare": ["compare", "TASK", "--setting", "tiny", "--steps", "4", "--seeds", "2", "--over", "FIELD"],
+    "lr-find": ["lr-find", "TASK", "--setting", "tiny", "--range-steps", "20"],
+    "check": ["check", "TASK"],
+}
+WITH_RUN = {
+    "evaluate": ["evaluate", "runs/tiny"],
+    "predict": ["predict", "runs/tiny", "valid:1", "photo.png", "--show", "pictures"],
+    "explain": ["explain", "runs/tiny", "valid:1"],
+    "walk": ["walk", "runs/tiny", "valid:1"],
+    "export": ["export", "runs/tiny"],
+}
+ABOUT_NO_TASK = {"list", "doctor", "data", "train"}  # train makes the run of this file
+
+
+def named(task: str) -> str:
+    return Path(task).stem
+
+
+@pytest.fixture(scope="module", params=[*TASKS, STRANGER], ids=named)
+def trained(request, tmp_path_factory):
+    """A task, and a folder with its tiny run and a photograph."""
+    folder = tmp_path_factory.mktemp(named(request.param))
+    assert main(["train", request.param, "--setting", "tiny", "--out", str(folder / "runs/tiny")]) == 0
+    from PIL import Image
+
+    Image.open(Path(STRANGER).parent.parent / "pictures/photo.jpg").save(folder / "photo.png")
+    return request.param, folder
+
+
+def said(words: list[str], capsys) -> dict:
+    code = main(["--json", *words])
+    document = json.loads(capsys.readouterr().out)
+    assert (code, document["ok"]) == (0, True), document.get("error")
+    return document["result"]
+
+
+def with_task(words: list[str], task: str) -> list[str]:
+    return [*words, *([] if task in TASKS else ["--task", task])]
+
+
+@pytest.mark.parametrize("verb", WITHOUT_RUN)
+def test_a_task_goes_through_the_verb(verb, trained, monkeypatch, capsys):
+    task, folder = trained
+    monkeypatch.chdir(folder)
+    words = [{"TASK": task, "FIELD": FIELD[task]}.get(word, word) for word in WITHOUT_RUN[verb]]
+    assert said(words, capsys)
+
+
+@pytest.mark.parametrize("verb", WITH_RUN)
+def test_a_run_goes_through_the_verb(verb, trained, monkeypatch, capsys):
+    task, folder = trained
+    monkeypatch.chdir(folder)
+    assert said(with_task(WITH_RUN[verb], task), capsys)
+
+
+def test_every_verb_is_in_one_of_the_two_tables():
+    assert set(VERBS) == {*WITHOUT_RUN, *WITH_RUN, *ABOUT_NO_TASK}
+
+
+def test_an_exported_task_answers_as_its_run_does(trained, monkeypatch, capsys):
+    task, folder = trained
+    monkeypatch.chdir(folder)
+    said(with_task(["export", "runs/tiny", "--out", "one.onnx"], task), capsys)
+    ours = said(with_task(["predict", "runs/tiny", "valid:2"], task), capsys)["answers"][0]
+    theirs = said(with_task(["predict", "one.onnx", "valid:2"], task), capsys)["answers"][0]
+    assert theirs["logits"] == pytest.approx(ours["logits"], abs=1e-4)
+
+
+@pytest.mark.parametrize("task", [*TASKS, STRANGER], ids=named)
+def test_a_tiny_task_keeps_every_promise(task):
+    broken = [check for check in checks.check_task(checks.tiny_setting(find_kind(task))) if not check.kept]
+    assert broken == []
+
+
+@pytest.mark.parametrize("network", ["mlp", "cnn", "lenet", "example"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adamw", "muon"])
+def test_every_network_resumes_to_the_same_weights(network, optimizer):
+    training = dataclasses.replace(tiny().training, optimizer=optimizer, learning_rate=None)
+    task = dataclasses.replace(tiny(), network=network, training=training)
+    checks.interrupted_and_resumed_equals_uninterrupted(task)
+
+
+def test_another_optimizer_does_not_inherit_rates_that_were_found_for_the_first(tmp_path, capsys):
+    words = ["train", "digits", "--dataset", "tiny", "--epochs", "1", "--optimizer", "sgd"]
+    said([*words, "--out", str(tmp_path / "run")], capsys)
+    training = json.loads((tmp_path / "run" / "training.json").read_text())
+    assert (training["learning_rate"], training["weight_decay"], training["beta2"]) == (None, None, None)
