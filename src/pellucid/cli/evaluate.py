@@ -45,7 +45,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
 
 def _report(trained: Any, found: Any, screen: Screen) -> None:
-    """Write the report into the run; a released model stays as it is, and its copy in runs/ gets the report."""
+    """Write the report into the run; that of a released model goes into a copy in runs/."""
     from pellucid.verbs import report  # drawing is slow to import
     from pellucid.verbs.trained import copied, is_released
 

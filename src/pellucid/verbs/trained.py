@@ -116,7 +116,7 @@ def is_released(path: Path) -> bool:
 
 
 def copied(trained: Trained) -> Trained:
-    """Return a released model from its copy in ``runs/``, made now if need be, so that a report can be written.
+    """Return a released model from its copy in ``runs/``, which is made if need be and can take a report.
 
     Raises:
         UsageError: something else lies where the copy would be.
