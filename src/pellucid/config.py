@@ -60,7 +60,7 @@ def setting(kind: type[Config], name: str) -> Config:
     """Return the setting ``name`` of a task.
 
     Raises:
-        UsageError: the task has no such setting.
+        UsageError: the task has no such setting, or its file cannot make it.
     """
     known = settings(kind)
     name = name.replace("-", "_")
@@ -68,7 +68,13 @@ def setting(kind: type[Config], name: str) -> Config:
         raise UsageError(
             f'no setting "{name}"; the settings are {", ".join(sorted(known))}.{near(name, known)}'
         )
-    return known[name]()
+    try:
+        return known[name]()
+    except UsageError:
+        raise
+    except Exception as error:  # whatever a stranger's file may raise
+        problem = f"{type(error).__name__}: {error}"
+        raise UsageError(f'the setting "{name}" of the task cannot be made: {problem}') from error
 
 
 def parse(default: Config, words: Sequence[str], *, program: str) -> Config:

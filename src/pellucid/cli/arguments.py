@@ -121,7 +121,9 @@ def load_file(path: Path) -> type[Task]:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # whatever a stranger's file may raise
         lines = [
-            frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename).resolve() == path.resolve()
         ]
         where = f", line {lines[-1]}," if lines else ""
         raise UsageError(
