@@ -123,7 +123,7 @@ def _flags(kind: type) -> dict[str, Any]:
     for name, hint in get_type_hints(kind).items():
         if name in {field.name for field in dataclasses.fields(kind)}:
             nested = dataclasses.is_dataclass(hint)
-            found |= _flags(hint) if nested else {"--" + name.replace("_", "-"): hint}  # type: ignore[arg-type]
+            found |= _flags(hint) if nested else {"--" + name.replace("_", "-"): hint}
     return found
 
 

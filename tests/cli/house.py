@@ -16,7 +16,7 @@ from PIL import Image
 
 from pellucid.cli.main import main
 
-TINY = "--setting tiny --hidden 8 --steps 40 --evaluate-every 10 --quiet".split()
+TINY = ["--setting", "tiny", "--hidden", "8", "--steps", "40", "--evaluate-every", "10", "--quiet"]
 DOCUMENTS = ("task.json", "training.json", "facts.json", "environment.json")
 TASK_FILE = """
 from dataclasses import dataclass

@@ -187,7 +187,7 @@ def test_an_exported_network_answers_as_the_original_does(house):
 
 
 def test_the_onnx_engine_takes_the_file_in_the_run(house):
-    assert command("train digits --setting tiny --steps 5 --quiet --out mine".split()).code == 0
+    assert command(["train", "digits", "--setting", "tiny", "--steps", "5", "--quiet", "--out", "mine"]).code == 0
     assert command(["export", "mine"]).code == 0
     first, second = (
         result(command(["--json", "predict", "mine", "valid:0", "--engine", engine]))["answers"][0]["logits"]
@@ -217,13 +217,13 @@ def test_help_as_json_is_one_document(house):
 
 
 def test_talk_goes_to_stderr_and_data_to_stdout(house):
-    found = command("train digits --setting tiny --steps 5 --out spoken".split())
+    found = command(["train", "digits", "--setting", "tiny", "--steps", "5", "--out", "spoken"])
     assert found.out == "spoken\n"
     assert "validation accuracy" in found.err
 
 
 def test_quiet_leaves_the_data_alone(house):
-    found = command("train digits --setting tiny --steps 5 --quiet --out silent".split())
+    found = command(["train", "digits", "--setting", "tiny", "--steps", "5", "--quiet", "--out", "silent"])
     assert (found.out, found.err) == ("silent\n", "")
 
 
