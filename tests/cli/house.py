@@ -90,7 +90,7 @@ def make_runs():
     from pellucid.verbs.train import train
 
     task = config.parse(
-        config.setting(tasks.find("digits"), "tiny"), TINY[2:-1] + ["--patience", "99"], program="x"
+        config.setting(tasks.find("digits"), "tiny"), [*TINY[2:-1], "--patience", "99"], program="x"
     )
     with contextlib.closing(train(task, "cut")) as steps:
         for progress in steps:

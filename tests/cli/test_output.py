@@ -187,7 +187,10 @@ def test_an_exported_network_answers_as_the_original_does(house):
 
 
 def test_the_onnx_engine_takes_the_file_in_the_run(house):
-    assert command(["train", "digits", "--setting", "tiny", "--steps", "5", "--quiet", "--out", "mine"]).code == 0
+    assert (
+        command(["train", "digits", "--setting", "tiny", "--steps", "5", "--quiet", "--out", "mine"]).code
+        == 0
+    )
     assert command(["export", "mine"]).code == 0
     first, second = (
         result(command(["--json", "predict", "mine", "valid:0", "--engine", engine]))["answers"][0]["logits"]
