@@ -63,7 +63,7 @@ def tiny_setting(kind: type[Task]) -> Task:
     known = config.settings(kind)
     if "tiny" not in known:
         raise UsageError(f"the file of {kind.name} has no function tiny() -> {kind.__name__}; add one")
-    return known["tiny"]()
+    return config.setting(kind, "tiny")
 
 
 def fields_survive_json(task: Task) -> None:

@@ -12,7 +12,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pellucid.errors import RunError, UsageError, near
 
@@ -60,7 +60,7 @@ def setting(kind: type[Config], name: str) -> Config:
     """Return the setting ``name`` of a task.
 
     Raises:
-        UsageError: the task has no such setting.
+        UsageError: the task has no such setting, or its file cannot make it.
     """
     known = settings(kind)
     name = name.replace("-", "_")
@@ -68,7 +68,13 @@ def setting(kind: type[Config], name: str) -> Config:
         raise UsageError(
             f'no setting "{name}"; the settings are {", ".join(sorted(known))}.{near(name, known)}'
         )
-    return known[name]()
+    try:
+        return known[name]()
+    except UsageError:
+        raise
+    except Exception as error:  # whatever a stranger's file may raise
+        problem = f"{type(error).__name__}: {error}"
+        raise UsageError(f'the setting "{name}" of the task cannot be made: {problem}') from error
 
 
 def parse(default: Config, words: Sequence[str], *, program: str) -> Config:
@@ -92,29 +98,33 @@ def parse(default: Config, words: Sequence[str], *, program: str) -> Config:
                 return_unknown_args=True,
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
             )
-    except SystemExit:
+    except SystemExit as ended:
         if asks_help:
             raise
-        raise UsageError(f"{program}: {_unbox(said.getvalue())}") from None
+        problem = _own(ended) or _sentence(type(default), words, said.getvalue())
+        link = " See" if problem.endswith("?") else "; see"
+        raise UsageError(f"{problem}{link} {program} --help") from None
     if unknown:
-        flags = flag_names(type(default))
-        raise UsageError(
-            f"{program}: unknown {'flag' if unknown[0].startswith('-') else 'argument'} {unknown[0]}."
-            f"{near(unknown[0].split('=')[0], flags)} See {program} --help"
-        )
+        flag = unknown[0].split("=")[0]
+        if not flag.startswith("-"):
+            raise UsageError(f'nothing is expected where "{flag}" stands; see {program} --help')
+        raise UsageError(f"unknown flag {flag}.{near(flag, flag_names(type(default)))} See {program} --help")
     return result
 
 
 def flag_names(kind: type) -> list[str]:
     """Return the flags of a dataclass, those of nested dataclasses included: ``--batch-size`` and so on."""
-    names: list[str] = []
-    hints = get_type_hints(kind)
-    for field in dataclasses.fields(kind):
-        if dataclasses.is_dataclass(hints[field.name]):
-            names += flag_names(hints[field.name])
-        else:
-            names.append("--" + field.name.replace("_", "-"))
-    return names
+    return list(_flags(kind))
+
+
+def _flags(kind: type) -> dict[str, Any]:
+    """Return the type of each flag."""
+    found: dict[str, Any] = {}
+    for name, hint in get_type_hints(kind).items():
+        if name in {field.name for field in dataclasses.fields(kind)}:
+            nested = dataclasses.is_dataclass(hint)
+            found |= _flags(hint) if nested else {"--" + name.replace("_", "-"): hint}
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -141,9 +151,50 @@ def _first_problem(error: Exception) -> str:
     return f"{place or 'the whole'} is {problem['input']!r:.80}: {problem['msg']}"
 
 
-def _unbox(text: str) -> str:
-    """Return the first sentences of a boxed terminal message as one line."""
-    lines = [re.sub(r"[^\x20-\x7e]", " ", line).strip() for line in text.splitlines()]
-    words = [line for line in lines if line and not set(line) <= set("-= ")]
-    words = [line for line in words if line.strip(" -") != "Parsing error"]
-    return " ".join(words) or "the flags could not be read"
+def _own(error: BaseException | None) -> str:
+    """Return the text of the UsageError that a dataclass itself raised while tyro built it, or nothing."""
+    while error is not None:
+        if isinstance(error, UsageError):
+            return str(error)
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def _sentence(kind: type, words: Sequence[str], said: str) -> str:
+    """Return which flag was given what and what it takes; tyro's boxed words name the flag."""
+    flags = _flags(kind)
+    named = next((flag for flag in re.findall(r"--[a-z0-9-]+", said) if flag in flags), None)
+    if named is None:
+        lines = [re.sub(r"[^\x20-\x7e]", " ", line).strip() for line in said.splitlines()]
+        return " ".join(line for line in lines if line) or "the flags could not be read"
+    given = _given(words, named)
+    expected, choices = _expected(flags[named])
+    if not given:
+        return f"{named} needs a value: {expected}"
+    hint = next((near(word, choices) for word in given if word not in choices), "") if choices else ""
+    return f'{named} is "{" ".join(given)}"; expected {expected}' + (f".{hint}" if hint else "")
+
+
+def _given(words: Sequence[str], flag: str) -> list[str]:
+    """Return the values that follow the last ``flag`` among the words."""
+    given: list[str] = []
+    for place, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name.replace("_", "-") == flag:
+            rest = words[place + 1 :]
+            stop = next((i for i, other in enumerate(rest) if other.startswith("--")), len(rest))
+            given = [value] if equals else list(rest[:stop])
+    return given
+
+
+def _expected(hint: Any) -> tuple[str, list[str]]:
+    """Return a type in words, and the words themselves where only some are allowed."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return "one of " + ", ".join(map(str, parts)), [str(part) for part in parts]
+    if origin is tuple:
+        return f"one or more, each {_expected(parts[0])[0]}, with spaces between", []
+    if type(None) in parts:
+        words = [_expected(part)[0] for part in parts if part is not type(None)]
+        return " or ".join([*words, "None"]), []
+    return {int: "a whole number", float: "a number", bool: "True or False"}.get(hint, "a word"), []

@@ -187,7 +187,9 @@ def listing(disk: Disk, directory: Path) -> list[str] | None:
     except FileNotFoundError:
         return None
     except NotADirectoryError:
-        raise UsageError(f"{directory} is a file, a directory was expected; choose another name") from None
+        raise UsageError(
+            f"{directory} is a file or lies below one, a directory was expected; choose another name"
+        ) from None
     except OSError as error:
         raise RunError(f"{directory} cannot be read: {reason(error)}") from error
 

@@ -99,6 +99,10 @@ def available(archive: Archive) -> bool:
 def places(archive: Archive) -> Iterator[str | Path]:
     """Yield where to look, in order: the mirror, then the official address."""
     mirror = os.environ.get("PELLUCID_MIRROR", "")
+    if "://" in mirror and not is_url(mirror):
+        raise DataError(
+            f"PELLUCID_MIRROR is {mirror}; expected a folder, or an address with http:// or https://"
+        )
     if mirror and not is_url(mirror):
         yield Path(mirror) / PurePosixPath(archive.file)
     elif mirror and not offline():

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class PellucidError(Exception):
-    """Something failed while running (exit code 1)."""
+    """Something failed while running (exit code 1).
+
+    Attributes:
+        found: what was found before it failed, as JSON, so that it is not lost.
+    """
 
     exit_code = 1
+    found: dict[str, Any] | None = None
 
 
 class UsageError(PellucidError, ValueError):

@@ -8,6 +8,16 @@ from typing import Literal
 
 from pellucid.errors import UsageError
 
+MOST = {
+    "epochs": 10**6,
+    "steps": 10**12 - 1,  # the digits in the name of a saved state
+    "batch_size": 10**9,
+    "evaluate_every": 10**12,
+    "seed": 2**63 - 1,
+    "workers": 1024,
+    "weight_decay": 10**6,
+}
+
 
 @dataclass(frozen=True)
 class Training:
@@ -79,8 +89,10 @@ class Training:
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise UsageError(f"--{name} is {value}; it must be at least 0 and below 1")
-        if self.seed < 0 or self.workers < 0 or (self.weight_decay or 0) < 0:
-            raise UsageError("--seed, --workers and --weight-decay must not be negative")
+        for name, most in MOST.items():
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= most:
+                raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be 0 to {most:,}")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib.util
+import re
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, get_type_hints
 
@@ -15,6 +17,23 @@ from pellucid.errors import UsageError, near
 if TYPE_CHECKING:
     from pellucid.task import Task
     from pellucid.verbs.trained import Trained
+
+TYPES = {"int": "a whole number", "float": "a number"}
+SAID: dict[str, Callable[[re.Match[str]], str]] = {  # what argparse says, and how we put it
+    r"argument ([^:]+): invalid (\w+) value: '(.*)'": lambda m: (
+        f'{m[1]} is "{m[3]}"; expected {TYPES.get(m[2], m[2])}'
+    ),
+    r"argument ([^:]+): invalid choice: '(.*)' \(choose from (.*)\)": lambda m: (
+        f'{m[1]} is "{m[2]}"; expected one of {m[3]}'.replace("'", "") + _hint(m[2], m[3])
+    ),
+    r"argument ([^:]+): expected one argument": lambda m: f"{m[1]} needs a value",
+    r"the following arguments are required: (.*)": lambda m: f"{m[1]} is missing",
+}
+
+
+def asks_help(words: Sequence[str]) -> bool:
+    """Say whether the words ask for help."""
+    return bool({"-h", "--help"} & set(words))
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,17 +49,24 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Turn argparse's message into an error of ours."""
-        raise UsageError(f"{message}; see {self.prog} --help")
+        """Turn argparse's message into an error of ours: the flag, what was given, what was expected."""
+        for pattern, make in SAID.items():
+            found = re.fullmatch(pattern, message, re.DOTALL)
+            if found:
+                message = make(found)
+                break
+        link = " See" if message.endswith("?") else "; see"
+        raise UsageError(f"{message}{link} {self.prog} --help")
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse all words."""
         found, unknown = self.parse_known_args(list(words))
         if unknown:
+            word = unknown[0].split("=")[0]
+            if not word.startswith("-"):
+                raise UsageError(f'nothing is expected where "{word}" stands; see {self.prog} --help')
             known = [flag for action in self._actions for flag in action.option_strings]
-            raise UsageError(
-                f"unknown argument {unknown[0]}.{near(unknown[0], known)} See {self.prog} --help"
-            )
+            raise UsageError(f"unknown flag {word}.{near(word, known)} See {self.prog} --help")
         return found
 
 
@@ -93,15 +119,26 @@ def load_file(path: Path) -> type[Task]:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever a stranger's file may raise
-        raise UsageError(f"{path} could not be imported: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a stranger's file may raise
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename).resolve() == path.resolve()
+        ]
+        where = f", line {lines[-1]}," if lines else ""
+        raise UsageError(
+            f"{path}{where} could not be imported: {type(error).__name__}: {error}; mend the file"
+        ) from error
     kinds = [
         kind
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Task) and kind.__module__ == spec.name
     ]
     if len(kinds) != 1:
-        raise UsageError(f"{path} defines {len(kinds)} tasks; expected exactly one subclass of pellucid.Task")
+        names = f" ({', '.join(kind.__name__ for kind in kinds)})" if kinds else ""
+        raise UsageError(
+            f"{path} defines {len(kinds)} tasks{names}; expected exactly one subclass of pellucid.Task"
+        )
     return kinds[0]
 
 
@@ -110,6 +147,23 @@ def open_network(reference: str, task_file: str | None = None) -> Trained:
     from pellucid.verbs.trained import open_trained
 
     return open_trained(reference, find_kind(task_file) if task_file else None)
+
+
+def file_for(path: Path, suffix: str) -> Path:
+    """Return the file that ``--out`` names, with its suffix.
+
+    Raises:
+        UsageError: it is a directory, or the name says another kind of file.
+    """
+    if path.is_dir():
+        raise UsageError(
+            f"--out {path} is a directory; name a file in it, such as {path / ('name' + suffix)}"
+        )
+    if path.suffix.lower() == suffix:
+        return path
+    if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".onnx", ".pt", ".json"):
+        raise UsageError(f"--out {path}: what is written is a {suffix} file; call it {path.stem}{suffix}")
+    return path.with_name(path.name + suffix)
 
 
 def changed(task: Task, field: str, text: str, *, program: str) -> Task:
@@ -136,6 +190,11 @@ def _with_own_rates(task: Task, optimizer: str | None) -> Task:
         return task
     training = dataclasses.replace(task.training, learning_rate=None, weight_decay=None, beta2=None)
     return dataclasses.replace(task, training=training)
+
+
+def _hint(word: str, choices: str) -> str:
+    found = near(word, choices.replace("'", "").split(", "))
+    return f".{found}" if found else ""
 
 
 def _value(words: Sequence[str], flag: str) -> str | None:

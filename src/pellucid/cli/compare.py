@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.arguments import Parser, changed, read_task, split_task
+from pellucid.cli.arguments import Parser, asks_help, changed, read_task, split_task
 from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError
+
+EXAMPLE = "pellucid compare digits --over optimizer=sgd,momentum,adam"
 
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
@@ -22,21 +24,22 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     )
     parser.add_argument("--seeds", type=int, default=3, help="trainings under each setting")
     parser.add_argument("--out", type=Path, help="folder for the pictures; runs/compare-FIELD if not given")
-    if name is None or not any(word.startswith("--over") for word in rest):
-        parser.read([word for word in rest if word in ("-h", "--help")])
-        raise UsageError(
-            "compare what? For example: pellucid compare digits --over optimizer=sgd,momentum,adam"
-        )
-    if "--help" in rest:
+    if name is None:
+        parser.read(rest)
+        raise UsageError(f"compare what? For example: {EXAMPLE}")
+    program = f"pellucid compare {name}"
+    if asks_help(rest):
         screen.show(parser.format_help())
+        read_task(name, ["--help"], program=program)
     flags, fields = parser.parse_known_args(rest)
+    if flags.over is None:
+        raise UsageError(f"--over is missing; for example: {EXAMPLE}")
     if flags.seeds < 1:
         raise UsageError(f"--seeds is {flags.seeds}; at least one is needed")
     field, _, values = flags.over.partition("=")
     names = [value for value in values.split(",") if value]
-    if len(names) < 2:
-        raise UsageError(f"--over {flags.over}: expected FIELD=A,B with two values or more")
-    program = f"pellucid compare {name}"
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise UsageError(f"--over {flags.over}: expected FIELD=A,B with two different values or more")
     folder = flags.out or Path("runs") / f"compare-{field}"
     tasks = {value: _under(name, fields, field, value, program) for value in names}
     result = _train(tasks, flags.seeds, folder, screen)

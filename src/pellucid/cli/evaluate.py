@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from pellucid.cli.arguments import Parser, open_network
 from pellucid.cli.screen import Screen
-from pellucid.errors import UsageError
+from pellucid.errors import PellucidError, UsageError
 
 PARSER = (
     "Test a trained network on its test set, and write scores.json, pictures and report.html into the run."
@@ -32,25 +33,40 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     for name, score in found.scores.items():
         screen.show(f"{name}: {score}")
     _show_classes(found.document, screen)
-    released = str(flags.reference) != str(trained.run.path)
-    if not (flags.no_report or released):
-        from pellucid.verbs import report  # drawing is slow to import
+    if not flags.no_report:
+        _report(trained, found, screen)
+    result = {"run": str(trained.run.path), **found.document}
+    try:
+        evaluate.require(found, gates)
+    except PellucidError as error:
+        error.found = result
+        raise
+    return result, 0
 
-        report.report(trained, found)
-        screen.say(
-            f"pictures: {', '.join(sorted(trained.run.pictures()))} in {trained.run.path / 'pictures'}"
-        )
-        screen.show(f"report: {trained.run.report_path}")
-    evaluate.require(found, gates)
-    return {"run": str(trained.run.path), **found.document}, 0
+
+def _report(trained: Any, found: Any, screen: Screen) -> None:
+    """Write the report into the run; that of a released model goes into a copy in runs/."""
+    from pellucid.verbs import report  # drawing is slow to import
+    from pellucid.verbs.trained import copied, is_released
+
+    if is_released(trained.run.path):
+        trained = copied(trained)
+    report.report(trained, found)
+    screen.say(f"pictures: {', '.join(sorted(trained.run.pictures()))} in {trained.run.path / 'pictures'}")
+    screen.show(f"report: {trained.run.report_path}")
 
 
 def _gate(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     try:
-        return name, float(value)
+        least = float(value)
     except ValueError:
-        raise UsageError(f"--at-least {text}: expected SCORE=VALUE, for example accuracy=0.98") from None
+        least = math.nan
+    if not (name and math.isfinite(least)):
+        raise UsageError(f"--at-least {text}: expected SCORE=VALUE, for example accuracy=0.98")
+    if name == "loss":
+        raise UsageError(f"--at-least {text}: a smaller loss is better; ask for accuracy=VALUE instead")
+    return name, least
 
 
 def _show_classes(document: dict[str, Any], screen: Screen) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.arguments import Parser, open_network
+from pellucid.cli.arguments import Parser, file_for, open_network
 from pellucid.cli.screen import Screen
+from pellucid.disk import Disk, make_directory
 
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
@@ -24,6 +25,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
     inside = Path(flags.reference).is_dir()
     path = flags.out or (Path(flags.reference) / "model.onnx" if inside else Path("model.onnx"))
+    path = file_for(path, ".onnx")
+    make_directory(Disk(), path.parent)
     found = export(trained, path)
     screen.show(str(path))
     screen.show(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.arguments import Parser, read_task, split_task
+from pellucid.cli.arguments import Parser, asks_help, read_task, split_task
 from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError
 
@@ -24,9 +24,11 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if name is None:
         parser.read(rest)
         raise UsageError("which task? For example: pellucid look digits")
-    if "--help" in rest:
+    if asks_help(rest):
         screen.show(parser.format_help())
     flags, fields = parser.parse_known_args(rest)
+    if flags.measure_steps < 0:
+        raise UsageError(f"--measure-steps is {flags.measure_steps}; give 0 for none, or more")
     task = read_task(name, fields, program=f"pellucid look {name}")
     from pellucid.cli.pictures import write
     from pellucid.verbs import look

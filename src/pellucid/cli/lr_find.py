@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.arguments import Parser, read_task, split_task
+from pellucid.cli.arguments import Parser, asks_help, file_for, read_task, split_task
 from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError
+
+LEAST_STEPS = 20
 
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
@@ -27,11 +30,14 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if name is None:
         parser.read(rest)
         raise UsageError("which task? For example: pellucid lr-find digits")
-    if "--help" in rest:
+    if asks_help(rest):
         screen.show(parser.format_help())
     flags, fields = parser.parse_known_args(rest)
-    if flags.highest <= 0:
-        raise UsageError(f"--highest is {flags.highest}; it must be above 0")
+    if not (flags.highest > 0 and math.isfinite(flags.highest)):
+        raise UsageError(f"--highest is {flags.highest}; it must be a number above 0")
+    if flags.range_steps < LEAST_STEPS:
+        raise UsageError(f"--range-steps is {flags.range_steps}; a range test needs at least {LEAST_STEPS}")
+    out = file_for(flags.out, ".png")
     task = read_task(name, fields, program=f"pellucid lr-find {name}")
     from pellucid.cli.pictures import write
     from pellucid.plots import curves
@@ -40,8 +46,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     found = range_test(task, highest=flags.highest, steps=flags.range_steps)
     screen.show(f"suggested learning rate: {found.suggestion:g}")
     picture = write(
-        flags.out.parent,
-        flags.out.stem,
+        out.parent,
+        out.stem,
         curves.learning_rates(found.rates, found.losses, found.suggestion),
         screen,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 import traceback
@@ -47,36 +49,44 @@ def main(words: Sequence[str]) -> int:
     """
     flags, rest = _split(words)
     screen = Screen(as_json="--json" in flags, quiet="--quiet" in flags)
-    if not rest or rest[0] in ("-h", "--help", "help"):
-        screen.show(help_text())
-        return 0
-    if rest[0] == "--version":
-        screen.show(f"pellucid {_version()}")
-        return 0
-    verb = rest[0]
+    verb = rest[0] if rest else "help"
     try:
-        if verb not in VERBS:
-            raise UsageError(f'no verb "{verb}"; the verbs are {", ".join(VERBS)}.{near(verb, VERBS)}')
-        module = import_module(f"pellucid.cli.{verb.replace('-', '_')}")
-        result, code = module.run(rest[1:], screen)
+        result, code = _answer(verb, rest[1:], screen)
+        if screen.as_json:
+            screen.document({"command": verb, "ok": code == 0, "result": result})
+        return code
     except PellucidError as error:
         return _failed(screen, verb, error, error.exit_code, verbose="--verbose" in flags)
     except KeyboardInterrupt:
-        return _failed(screen, verb, UsageError("interrupted"), INTERRUPTED, verbose=False)
+        return _failed(screen, verb, PellucidError("interrupted"), INTERRUPTED, verbose=False)
+    except SystemExit as ended:  # --help, and processes that trained together
+        return ended.code if isinstance(ended.code, int) else 0
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_streams()
         return 1
-    except OSError as error:
-        what = f"{error.strerror or error}: {error.filename or 'a file'}"
-        text = f"{what}; check the path, its permissions and the disk"
-        return _failed(screen, verb, PellucidError(text), 1, verbose="--verbose" in flags)
-    except (ValueError, TypeError, RuntimeError, MemoryError) as error:
-        first = str(error).strip().split("\n")[0] or type(error).__name__
-        text = f"{first}; if this is no fault of the input, run again with --verbose and report it"
-        return _failed(screen, verb, PellucidError(text), 1, verbose="--verbose" in flags)
-    if screen.as_json:
-        screen.document({"command": verb, "ok": code == 0, "result": result})
-    return code
+    except Exception as error:
+        found = PellucidError(_unexpected(error))
+        return _failed(screen, verb, found, 1, verbose="--verbose" in flags)
+
+
+def _answer(verb: str, words: list[str], screen: Screen) -> tuple[dict[str, Any], int]:
+    """Run a verb; return its result and its exit code."""
+    if verb in ("-h", "--help", "help"):
+        screen.show(help_text())
+        return {"help": help_text()}, 0
+    if verb == "--version":
+        screen.show(f"pellucid {_version()}")
+        return {"version": _version()}, 0
+    if verb not in VERBS:
+        hint = "the flags of a verb stand after it; " if verb.startswith("-") else ""
+        raise UsageError(f'no verb "{verb}"; {hint}the verbs are {", ".join(VERBS)}.{near(verb, VERBS)}')
+    module = import_module(f"pellucid.cli.{verb.replace('-', '_')}")
+    if screen.as_json and {"-h", "--help"} & set(words):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+            module.run(words, Screen(quiet=True))
+        return {"help": said.getvalue()}, 0
+    return module.run(words, screen)
 
 
 def help_text() -> str:
@@ -98,15 +108,37 @@ def _split(words: Sequence[str]) -> tuple[set[str], list[str]]:
     return {word for word in words if word in everywhere}, [word for word in words if word not in everywhere]
 
 
-def _failed(screen: Screen, verb: str, error: Exception, code: int, *, verbose: bool) -> int:
+def _failed(screen: Screen, verb: str, error: PellucidError, code: int, *, verbose: bool) -> int:
     if verbose:
         screen.complain(traceback.format_exc().rstrip())
     document: dict[str, Any] = {"kind": type(error).__name__, "message": str(error), "exit_code": code}
+    if error.found:
+        document["found"] = error.found
     if screen.as_json:
         screen.document({"command": verb, "ok": False, "error": document})
     else:
         screen.complain(f"pellucid {verb}: {error}")
     return code
+
+
+def _unexpected(error: Exception) -> str:
+    """Return what to tell of an error that no part of ours raised on purpose."""
+    first = str(error).strip().split("\n")[0]
+    if isinstance(error, OSError):
+        what = f"{error.strerror or error}: {error.filename or 'a file'}"
+        return f"{what}; check the path, its permissions and the disk"
+    if isinstance(error, MemoryError):
+        return f"out of memory {first}; try a smaller --batch-size or a smaller network"
+    what = first if isinstance(error, (ValueError, RuntimeError)) else f"{type(error).__name__}: {first}"
+    return f"{what}; if this is no fault of the input, run again with --verbose and report it"
+
+
+def _close_streams() -> None:
+    """Send what is still to come nowhere: the reader of our output is gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # a stream without a file has nobody at its end
+            os.dup2(nowhere, stream.fileno())
 
 
 def _version() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.arguments import Parser, read_task, split_task
+from pellucid.cli.arguments import Parser, asks_help, file_for, read_task, split_task
 from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError
 
@@ -21,7 +21,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if name is None:
         parser.read(rest)
         raise UsageError("which task? For example: pellucid model digits --network cnn")
-    if "--help" in rest:
+    if asks_help(rest):
         screen.show(parser.format_help())
     flags, fields = parser.parse_known_args(rest)
     task = read_task(name, fields, program=f"pellucid model {name}")
@@ -49,7 +49,9 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         f"{totals.parameters:,} parameters, {totals.operations:,} multiply-adds an input, "
         f"{totals.bytes / 1e6:.1f} MB"
     )
-    out = flags.out or Path("runs") / f"{task.name}-{getattr(task, 'network', 'network')}.png"
+    out = file_for(
+        flags.out or Path("runs") / f"{task.name}-{getattr(task, 'network', 'network')}.png", ".png"
+    )
     title = f"{task.name}: {getattr(task, 'network', '')}".rstrip(": ")
     picture = write(
         out.parent, out.stem, drawing.diagram([_entry(shape), *map(_drawn, layers)], title=title), screen

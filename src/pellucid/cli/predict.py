@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid.cli.arguments import Parser, find_kind, open_network
 from pellucid.cli.screen import Screen
-from pellucid.errors import UsageError
+from pellucid.errors import DataError, PellucidError, UsageError
 
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
@@ -30,9 +30,14 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     trained = _open(flags)
     from pellucid.verbs import predict  # torch is loaded by now
 
-    answers = []
+    answers: list[dict[str, Any]] = []
+    problems: list[PellucidError] = []
     for word in flags.inputs:
-        stages, _ = predict.stages_of(trained, word)
+        try:
+            stages, _ = predict.stages_of(trained, word)
+        except (DataError, UsageError) as error:  # the other inputs are answered all the same
+            problems.append(error)
+            continue
         answer = predict.answer_to(trained, predict.raw_sample(stages))
         answers.append({"input": word, **answer.to_json()})
         screen.show(f"{word}: {screen.strong(answer.text)}")
@@ -43,6 +48,11 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         screen.bars(list(answer.probabilities), list(answer.probabilities.values()), notes)
         if flags.show:
             _draw(flags.show, word, trained.task, stages, answer, screen)
+    if problems:
+        for other in problems[1:]:
+            screen.say(f"pellucid predict: {other}")
+        problems[0].found = {"answers": answers, "problems": [str(problem) for problem in problems]}
+        raise problems[0]
     return {"answers": answers}, 0
 
 
@@ -55,9 +65,8 @@ def _open(flags: Any) -> Any:
 
     file = path if path.suffix == ".onnx" else path / "model.onnx"
     if not file.is_file():
-        raise UsageError(
-            f"{file}: there is no exported network; make it with: pellucid export {flags.reference}"
-        )
+        how = f"RUN --out {file}" if file == path else str(path)
+        raise UsageError(f"{file}: there is no exported network; make it with: pellucid export {how}")
     return open_onnx(file, find_kind(flags.task_file) if flags.task_file else None)
 
 

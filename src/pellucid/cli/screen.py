@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -54,7 +55,7 @@ class Screen:
 
     def document(self, document: dict[str, Any]) -> None:
         """Print the one JSON document."""
-        _write(sys.stdout, json.dumps(document, allow_nan=False) + "\n")
+        _write(sys.stdout, json.dumps(_finite(document), allow_nan=False) + "\n")
 
     def table(self, titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print columns; a column of numbers is set to the right."""
@@ -70,8 +71,9 @@ class Screen:
     def bars(self, names: Sequence[str], shares: Sequence[float], notes: Sequence[str]) -> None:
         """Print one bar a name; ``shares`` in [0, 1]."""
         width = max(len(name) for name in names)
+        blocks = _can_write(sys.stdout, BLOCKS)
         for name, share, note in zip(names, shares, notes, strict=True):
-            full = bar(share)
+            full = bar(share) if blocks else ("#" * round(share * BAR)).ljust(BAR)
             self.show(f"  {name:>{width}}  {self.tint(full) if share == max(shares) else full}  {note}")
 
     def strong(self, text: str) -> str:
@@ -104,6 +106,23 @@ def _is_number(text: str) -> bool:
     return text.replace(",", "").replace(".", "").replace("-", "").replace(
         "%", ""
     ).strip().isdigit() or text in ("", "-")
+
+
+def _finite(value: Any) -> Any:
+    """Return JSON values with null for what JSON has no number for: NaN and the infinities."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _can_write(stream: Any, text: str) -> bool:
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _write(stream: Any, text: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pellucid.cli.arguments import Parser, find_kind, read_task, split_task
+from pellucid.cli.arguments import Parser, asks_help, find_kind, read_task, split_task
 from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError
 from pellucid.run import Progress, Run
@@ -26,9 +26,11 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         screen.as_json, screen.quiet, screen.moving = False, True, False
     name, rest = split_task(words)
     parser = _parser(with_task=name is not None)
-    if name and "--help" in rest:
+    if name and asks_help(rest):
         screen.show(parser.format_help())
     flags, fields = parser.parse_known_args(rest)
+    if flags.processes < 1:
+        raise UsageError(f"--processes is {flags.processes}; at least one must train")
     from pellucid import processes  # torch takes a second, and --help does not need it
 
     if flags.processes > 1 and not processes.started_among_several():

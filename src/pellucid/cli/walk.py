@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.arguments import Parser, open_network
+from pellucid.cli.arguments import Parser, file_for, open_network
 from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError, near
 
@@ -28,6 +28,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--out", type=Path, default=Path("runs/walk.png"), help="the page")
     flags = parser.read(words)
+    out = file_for(flags.out, ".png")
     trained = open_network(flags.reference, flags.task_file)
     from pellucid.cli.pictures import write
     from pellucid.verbs import predict
@@ -43,7 +44,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         learning_rate=flags.learning_rate,
     )
     _tell(found.walk, screen)
-    picture = write(flags.out.parent, flags.out.stem, found.picture(), screen)
+    picture = write(out.parent, out.stem, found.picture(), screen)
     return {"walk": found.walk.to_json(), "picture": str(picture)}, 0
 
 

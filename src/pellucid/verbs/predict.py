@@ -49,10 +49,13 @@ def stages_of(ready: Ready, source: str | Path | np.ndarray) -> tuple[dict[str, 
     if isinstance(source, np.ndarray):
         return dict(takes.into(source)), None
     if not Path(source).is_file():
-        raise DataError(
-            f"{source}: there is no such file; give a picture, or {VALID}12 for a validation sample"
-        )
-    return dict(takes.into(media.picture(source))), None
+        what = "is a directory" if Path(source).is_dir() else "there is no such file"
+        raise DataError(f"{source}: {what}; give a picture, or {VALID}12 for a validation sample")
+    picture = media.picture(source)
+    try:
+        return dict(takes.into(picture)), None
+    except DataError as error:  # the reader of pixels does not know the file's name
+        raise DataError(f"{source}: {error}") from error
 
 
 def raw_sample(stages: dict[str, np.ndarray]) -> np.ndarray:

@@ -51,6 +51,8 @@ def resume(path: str | Path, kind: type[Task] | None = None) -> Iterator[Progres
         RunError: the run cannot be read, or the data are not those it was started with.
     """
     run = Run.open(path)
+    if run.finished:
+        return  # there is nothing to do, and nothing is written
     task = restored(run, kind)
     data = task.data()
     if data.facts != run.facts:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from pellucid import config, tasks
@@ -15,6 +17,7 @@ from pellucid.task import Task
 from pellucid.zoo import released
 
 RUNS = Path("runs")
+WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +54,16 @@ def open_trained(reference: str | Path, kind: type[Task] | None = None) -> Train
     run = Run.open(locate(reference))
     task = restored(run, kind)
     weights, _ = run.weights()
-    network = task.model(run.facts)
-    mine = network.state_dict()
+    try:
+        with torch.device(
+            "meta"
+        ):  # shapes without memory: absurd sizes are refused before they are allocated
+            mine = task.model(run.facts).state_dict()
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise RunError(
+            f"{run.path}: no network can be built from its task.json and facts.json ({what})"
+        ) from None
     wrong = [
         f"{name} is {_shape(weights.get(name))}, expected {_shape(mine.get(name))}"
         for name in sorted({*mine, *weights})
@@ -60,6 +71,10 @@ def open_trained(reference: str | Path, kind: type[Task] | None = None) -> Train
     ]
     if wrong:
         raise RunError(f"{run.path}: the weights do not fit the network of task.json: {wrong[0]}")
+    broken = [name for name, tensor in weights.items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        raise RunError(f"{run.path}: the weights {broken[0]} hold NaN or infinity; train again")
+    network = task.model(run.facts)
     network.load_state_dict({name: tensor.to(mine[name].dtype) for name, tensor in weights.items()})
     return Trained(run=run, task=task, facts=run.facts, network=network.eval().requires_grad_(False))
 
@@ -85,11 +100,34 @@ def locate(reference: str | Path) -> Path:
     known = released()
     if str(reference) in known:
         return known[str(reference)]
+    if path.is_file():
+        raise UsageError(f"{reference} is a file; give the run's directory, such as {path.parent}")
+    mine = [str(found.parent) for found in sorted(RUNS.glob("*/task.json"))]
     raise UsageError(
         f'"{reference}" is neither a run directory nor a released model '
-        f"({', '.join(known) or 'none is installed'}).{near(str(reference), known)} "
-        "Train one with: pellucid train digits"
+        f"({', '.join(known) or 'none is installed'}).{near(str(reference), [*known, *mine])} "
+        "See what there is with: pellucid list; train one with: pellucid train digits"
     )
+
+
+def is_released(path: Path) -> bool:
+    """Say whether a run's directory is a released model, which stays as it was released."""
+    return path.resolve() in {known.resolve() for known in released().values()}
+
+
+def copied(trained: Trained) -> Trained:
+    """Return a released model from its copy in ``runs/``, which is made if need be and can take a report.
+
+    Raises:
+        UsageError: something else lies where the copy would be.
+    """
+    path = trained.run.path
+    copy = RUNS / f"released-{path.parent.name}-{path.name}"
+    if not copy.exists():
+        shutil.copytree(path, copy)
+    if (copy / WEIGHTS).read_bytes() != (path / WEIGHTS).read_bytes():
+        raise UsageError(f"{copy} is not a copy of {path}; move it away, or give --no-report")
+    return replace(trained, run=Run.open(copy))
 
 
 def restored(run: Run, kind: type[Task] | None = None) -> Task:

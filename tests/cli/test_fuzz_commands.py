@@ -1,0 +1,101 @@
+"""Random command lines of real flags and hostile values: never a traceback, always a documented exit code.
+
+PELLUCID_FUZZ says how many; each is bounded to a few steps of a tiny network by what stands last in it.
+"""
+
+import os
+import random
+import time
+
+import pytest
+from house import command
+
+from pellucid.cli.main import VERBS
+from pellucid.config import flag_names
+from pellucid.tasks.digits import Digits
+
+COUNT = int(os.environ.get("PELLUCID_FUZZ", "300"))
+DOCUMENTED = {0, 1, 2, 3, 4, 5, 6, 130, 143}
+WITH_TASK = ["look", "model", "train", "compare", "lr-find"]
+WITH_RUN = ["evaluate", "predict", "explain", "walk", "export"]
+OWN = {
+    "look": ["--index", "--measure-steps"],
+    "train": ["--resume", "--task", "--out"],
+    "compare": ["--over", "--seeds"],
+    "lr-find": ["--highest", "--range-steps"],
+    "evaluate": ["--at-least", "--task"],
+    "predict": ["--engine", "--task", "--show"],
+    "explain": ["--target", "--task"],
+    "walk": ["--true", "--optimizer", "--learning-rate", "--task"],
+    "export": ["--task", "--out"],
+}
+HOSTILE = [
+    "", " ", "-", "--", "0", "-1", "1", "2", "nan", "inf", "-inf", "1e999", "1e-320", "999999999999999999999", "None",
+    "True", "a" * 5000, "\x00", "\udcff", "\u202e\u0000", "../../etc/passwd", "/", ".", "~", "%s%n", "{}", "[1]",
+    "valid:0", "valid:" + "9" * 500, "valid:\u0663", "run", "cut", "crafted/size", "damaged/states", "pictures/good.png",
+    "pictures/bomb.png", "good.onnx", "altered.onnx", "mine.py", "two.py", "accuracy=0.5", "accuracy==", "=", ",,,",
+    "optimizer=sgd,adam", "hidden=1,2x2", "hidden=x,xx", "sgd", "cnn", "tiny", "digits", "cuda:0", "cuda:-1", "cpu", "bf16",
+]  # fmt: skip
+REFERENCES = [
+    "run",
+    "other",
+    "cut",
+    "crafted/nan",
+    "crafted/shape",
+    "damaged/foreign",
+    "good.onnx",
+    "nosuch",
+    "",
+    "digits/mlp",
+]
+BOUND = ["--dataset", "tiny", "--hidden", "4", "--steps", "2", "--width", "1", "--validation", "30"]
+BOUND += ["--workers", "0", "--no-compile", "--batch-size", "8", "--device", "cpu", "--evaluate-every", "2"]
+
+
+def line(number):
+    """Return command line ``number``, always the same."""
+    draw = random.Random(number)
+    verb = draw.choice(WITH_TASK + WITH_RUN * 2 + ["list", "data", "doctor", "check"])
+    words = (
+        [draw.choice(["digits", "digits", "digits", "mine.py", "promises.py", *HOSTILE])]
+        if verb in WITH_TASK
+        else []
+    )
+    if verb in WITH_RUN:
+        words = [draw.choice([*REFERENCES, "run", "run", *HOSTILE])]
+        if verb != "evaluate" and verb != "export":
+            words += [draw.choice(HOSTILE) for _ in range(draw.randint(0, 2))]
+    flags = OWN.get(verb, ["--frob"]) + (flag_names(Digits) if verb in WITH_TASK else [])
+    for _ in range(draw.randint(0, 3)):
+        flag = draw.choice(flags)
+        value = draw.choice(HOSTILE)
+        words += [f"{flag}={value}"] if draw.random() < 0.3 else [flag, value]
+    if verb == "compare":
+        words += ["--over", draw.choice(["hidden=1,2", "normalize=unit,half", *HOSTILE]), "--seeds", "1"]
+    if verb == "look":
+        words += ["--measure-steps", draw.choice(["0", "-1", "x"])]
+    if verb == "lr-find":
+        words += ["--range-steps", draw.choice(["0", "20", "nan"])]
+    if verb == "evaluate":
+        words += ["--no-report"]
+    if verb in WITH_TASK:
+        words += BOUND
+    return [*(["--json"] if draw.random() < 0.3 else []), verb, *words]
+
+
+@pytest.mark.parametrize("first", range(0, COUNT, 25))
+def test_no_command_line_breaks_the_program(house, monkeypatch, first):
+    monkeypatch.setenv("PELLUCID_OFFLINE", "1")
+    for number in range(first, min(first + 25, COUNT)):
+        words = line(number)
+        began = time.process_time()
+        found = command(words)
+        assert found.code in DOCUMENTED, words
+        assert "Traceback" not in found.err, words
+        assert time.process_time() - began < 10, words
+        if found.code:
+            assert found.err or found.out, words
+
+
+def test_every_verb_but_help_is_tried():
+    assert {word for number in range(300) for word in line(number)[:2]} >= set(VERBS)
