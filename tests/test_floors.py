@@ -25,10 +25,8 @@ FLOORS = {
 LONGEST_FILE, LONGEST_FUNCTION = 400, 40
 LONG = {  # functions that are one long picture or page, in lines; they may become shorter, never longer
     "walk": 54,
-    "_tell": 60,
     "race_gif": 50,
     "walk_page": 57,
-    "run": 61,
 }
 WHERE = {  # third parties and the only rooms that may name them
     "matplotlib": {"plots"},

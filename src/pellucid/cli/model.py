@@ -32,16 +32,27 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
     network, shape = first_input(task)
     layers, totals = anatomy.describe(network, shape), anatomy.totals(network, shape)
+    _tell(layers, totals, screen)
+    name = getattr(task, "network", "network")
+    out = file_for(flags.out or Path("runs") / f"{task.name}-{name}.png", ".png")
+    figure = drawing.diagram([_entry(shape), *map(_drawn, layers)], title=f"{task.name}: {name}")
+    picture = write(out.parent, out.stem, figure, screen)
+    facts = ("name", "kind", "input_shape", "output_shape", "parameters", "operations", "receptive_field")
+    return {
+        "layers": [{fact: getattr(layer, fact) for fact in facts} for layer in layers],
+        "parameters": totals.parameters,
+        "operations": totals.operations,
+        "bytes": totals.bytes,
+        "picture": str(picture),
+    }, 0
+
+
+def _tell(layers: Sequence[Any], totals: Any, screen: Screen) -> None:
+    """Print one line a layer, then the sums."""
     rows = [
-        [
-            layer.name,
-            layer.kind,
-            _shape(layer.input_shape),
-            _shape(layer.output_shape),
-            f"{layer.parameters:,}",
-            f"{layer.operations:,}",
-            _shape(layer.receptive_field),
-        ]
+        [layer.name, layer.kind]
+        + [_shape(shape) for shape in (layer.input_shape, layer.output_shape)]
+        + [f"{layer.parameters:,}", f"{layer.operations:,}", _shape(layer.receptive_field)]
         for layer in layers
     ]
     screen.table(["layer", "kind", "in", "out", "parameters", "multiply-adds", "receptive field"], rows)
@@ -49,31 +60,6 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         f"{totals.parameters:,} parameters, {totals.operations:,} multiply-adds an input, "
         f"{totals.bytes / 1e6:.1f} MB"
     )
-    out = file_for(
-        flags.out or Path("runs") / f"{task.name}-{getattr(task, 'network', 'network')}.png", ".png"
-    )
-    title = f"{task.name}: {getattr(task, 'network', '')}".rstrip(": ")
-    picture = write(
-        out.parent, out.stem, drawing.diagram([_entry(shape), *map(_drawn, layers)], title=title), screen
-    )
-    return {
-        "layers": [
-            {
-                "name": layer.name,
-                "kind": layer.kind,
-                "input_shape": layer.input_shape,
-                "output_shape": layer.output_shape,
-                "parameters": layer.parameters,
-                "operations": layer.operations,
-                "receptive_field": layer.receptive_field,
-            }
-            for layer in layers
-        ],
-        "parameters": totals.parameters,
-        "operations": totals.operations,
-        "bytes": totals.bytes,
-        "picture": str(picture),
-    }, 0
 
 
 def _entry(shape: tuple[int, ...]) -> dict[str, Any]:

@@ -58,26 +58,26 @@ def _class(name: str, classes: list[str]) -> int:
 
 def _tell(walk: Any, screen: Screen) -> None:
     """Print the walk: forward, softmax, loss, backward, step."""
+    _tell_forward(walk, screen)
+    _tell_loss(walk, screen)
+    _tell_backward(walk, screen)
+    step = walk.step
+    screen.show("\n" + screen.strong(f"one step of {step.optimizer}, learning rate {step.learning_rate:g}"))
+    screen.show(f"loss before {step.loss_before:.6f}, after {step.loss_after:.6f}")
+
+
+def _tell_forward(walk: Any, screen: Screen) -> None:
     screen.show(screen.strong("forward"))
     rows = []
     for layer in walk.layers:
         shape = " x ".join(str(size) for size in layer.after.shape)
-        clipped = (
-            f"{layer.clipped:,} of {layer.after.size:,} clipped to 0" if layer.clipped is not None else ""
-        )
-        rows.append(
-            [
-                layer.name,
-                layer.kind,
-                shape,
-                f"{layer.minimum:.3f}",
-                f"{layer.mean:.3f}",
-                f"{layer.maximum:.3f}",
-                clipped,
-            ]
-        )
+        said = "" if layer.clipped is None else f"{layer.clipped:,} of {layer.after.size:,} clipped to 0"
+        values = [f"{value:.3f}" for value in (layer.minimum, layer.mean, layer.maximum)]
+        rows.append([layer.name, layer.kind, shape, *values, said])
     screen.table(["layer", "kind", "shape", "min", "mean", "max", "ReLU"], rows)
 
+
+def _tell_loss(walk: Any, screen: Screen) -> None:
     soft = walk.softmax
     screen.show("\n" + screen.strong("scores to probabilities (softmax)"))
     columns = zip(walk.classes, soft.logits, soft.shifted, soft.exponentials, soft.probabilities, strict=True)
@@ -85,34 +85,24 @@ def _tell(walk: Any, screen: Screen) -> None:
         ["class", "score", "minus largest", "exponential", f"/ {soft.total:.6g}"],
         [[name, f"{z:.4f}", f"{s:.4f}", f"{e:.4g}", f"{p:.6f}"] for name, z, s, e, p in columns],
     )
-    true = walk.classes[walk.loss.target]
+    loss = walk.loss
     screen.show("\n" + screen.strong("loss (cross-entropy)"))
-    screen.show(f"-log p({true}) = -log {walk.loss.probability:.6f} = {walk.loss.value:.6f}")
-    for sharper in walk.loss.sharpened:
-        screen.show(
-            f"  were all scores {sharper.factor:g} times as large: p = {sharper.probability:.6f}, "
-            f"loss {sharper.loss:.6f}"
-        )
+    screen.show(f"-log p({walk.classes[loss.target]}) = -log {loss.probability:.6f} = {loss.value:.6f}")
+    for sharper in loss.sharpened:
+        times = f"were all scores {sharper.factor:g} times as large"
+        screen.show(f"  {times}: p = {sharper.probability:.6f}, loss {sharper.loss:.6f}")
 
+
+def _tell_backward(walk: Any, screen: Screen) -> None:
     screen.show("\n" + screen.strong("backward: the gradient at every layer"))
     rows = [
-        [
-            parameter.name,
-            f"{parameter.gradient_norm:.4g}",
-            f"{list(top.index)}",
-            f"{top.value:+.5f}",
-            f"{top.gradient:+.5f}",
-            f"{top.after:+.5f}",
-        ]
+        [parameter.name, f"{parameter.gradient_norm:.4g}", f"{list(top.index)}"]
+        + [f"{number:+.5f}" for number in (top.value, top.gradient, top.after)]
         for layer in reversed(walk.layers)
         for parameter in layer.parameters
         for top in parameter.largest[:1]
     ]
     screen.table(["tensor", "norm", "most responsible weight", "value", "gradient", "after the step"], rows)
     if walk.plain is not None:
-        screen.show(
-            f"our plain backward pass differs from torch's by {walk.plain.largest:.1e} at most (relative)"
-        )
-    step = walk.step
-    screen.show("\n" + screen.strong(f"one step of {step.optimizer}, learning rate {step.learning_rate:g}"))
-    screen.show(f"loss before {step.loss_before:.6f}, after {step.loss_after:.6f}")
+        largest = walk.plain.largest
+        screen.show(f"our plain backward pass differs from torch's by {largest:.1e} at most (relative)")
