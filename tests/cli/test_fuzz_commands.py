@@ -56,17 +56,13 @@ def line(number):
     """Return command line ``number``, always the same."""
     draw = random.Random(number)
     verb = draw.choice(WITH_TASK + WITH_RUN * 2 + ["list", "data", "doctor", "check"])
-    words = (
-        [draw.choice(["digits", "digits", "digits", "mine.py", "promises.py", *HOSTILE])]
-        if verb in WITH_TASK
-        else []
-    )
+    words = [draw.choice(["digits"] * 60 + ["mine.py"] * 15 + HOSTILE)] if verb in WITH_TASK else []
     if verb in WITH_RUN:
-        words = [draw.choice([*REFERENCES, "run", "run", *HOSTILE])]
+        words = [draw.choice(REFERENCES * 3 + ["run"] * 80 + HOSTILE)]
         if verb != "evaluate" and verb != "export":
-            words += [draw.choice(HOSTILE) for _ in range(draw.randint(0, 2))]
+            words += [draw.choice(["valid:0"] * 25 + ["pictures/good.png"] * 25 + HOSTILE)]
     flags = OWN.get(verb, ["--frob"]) + (flag_names(Digits) if verb in WITH_TASK else [])
-    for _ in range(draw.randint(0, 3)):
+    for _ in range(draw.choice([0, 0, 1, 1, 2])):
         flag = draw.choice(flags)
         value = draw.choice(HOSTILE)
         words += [f"{flag}={value}"] if draw.random() < 0.3 else [flag, value]

@@ -320,7 +320,7 @@ def test_a_mirror_that_cannot_help_is_named(house, monkeypatch, mirror):
     monkeypatch.setenv("PELLUCID_MIRROR", mirror)
     found = command(["data", "fetch", "digits", "--dataset", "fashion"])
     assert found.code == 4
-    assert "fashion-mnist/" in found.err
+    assert "fashion-mnist/" in found.out
     assert mirror in found.err
 
 

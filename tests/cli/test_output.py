@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -163,7 +164,7 @@ def test_compare_lists_the_best_first_with_its_spread(house):
     assert scores["32"]["n"] == 2
     assert scores["32"]["median"] > scores["1"]["median"]
     said = command(line.split()).out
-    places = sorted(scores, key=lambda name: said.index(f"\n{name}"))
+    places = sorted(scores, key=lambda name: re.search(rf"(?m)^ *{name} ", said).start())
     assert [scores[name]["median"] for name in places] == sorted(
         (s["median"] for s in scores.values()), reverse=True
     )
