@@ -29,7 +29,7 @@ WIDTH = 100
 
 
 def tree() -> str:
-    """Return the tree: floor by floor, a folder with its files, a file with the first line of its docstring."""
+    """Return the tree, floor by floor: a folder with its files, a file with its docstring's first line."""
     package = ROOT / "src" / "pellucid"
     there = sorted(
         path.name for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
