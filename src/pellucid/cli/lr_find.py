@@ -17,16 +17,7 @@ LEAST_STEPS = 20
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Find where the loss falls most steeply as the learning rate grows."""
     name, rest = split_task(words)
-    parser = Parser(
-        "lr-find",
-        "Train while the learning rate grows; see where the loss falls and where it explodes.",
-        with_task=name is not None,
-    )
-    parser.add_argument(
-        "--highest", type=float, default=1.0, help="the rate at the end; the start is a millionth of it"
-    )
-    parser.add_argument("--range-steps", type=int, default=200, help="updates in the test")
-    parser.add_argument("--out", type=Path, default=Path("runs/lr-find.png"), help="the picture")
+    parser = _parser(with_task=name is not None)
     if name is None:
         parser.read(rest)
         raise UsageError("which task? For example: pellucid lr-find digits")
@@ -45,15 +36,22 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
     found = range_test(task, highest=flags.highest, steps=flags.range_steps)
     screen.show(f"suggested learning rate: {found.suggestion:g}")
-    picture = write(
-        out.parent,
-        out.stem,
-        curves.learning_rates(found.rates, found.losses, found.suggestion),
-        screen,
-    )
+    figure = curves.learning_rates(found.rates, found.losses, found.suggestion)
+    picture = write(out.parent, out.stem, figure, screen)
     return {
         "suggestion": found.suggestion,
         "rates": found.rates.tolist(),
         "losses": found.losses.tolist(),
         "picture": str(picture),
     }, 0
+
+
+def _parser(*, with_task: bool) -> Parser:
+    about = "Train while the learning rate grows; see where the loss falls and where it explodes."
+    parser = Parser("lr-find", about, with_task=with_task)
+    parser.add_argument(
+        "--highest", type=float, default=1.0, help="the rate at the end; the start is a millionth of it"
+    )
+    parser.add_argument("--range-steps", type=int, default=200, help="updates in the test")
+    parser.add_argument("--out", type=Path, default=Path("runs/lr-find.png"), help="the picture")
+    return parser

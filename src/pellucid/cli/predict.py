@@ -14,19 +14,7 @@ from pellucid.errors import DataError, PellucidError, UsageError
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Answer each input."""
-    parser = Parser(
-        "predict", "Ask a trained network. A picture may be a photograph of handwriting on paper."
-    )
-    parser.add_argument(
-        "reference", metavar="RUN|TASK|FILE.onnx", help="a run, a released model, an exported file"
-    )
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a PNG or JPEG file, or valid:12")
-    parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
-    parser.add_argument("--engine", choices=("torch", "onnx"), default="torch", help="what computes")
-    parser.add_argument(
-        "--show", type=Path, metavar="DIR", help="write a picture of every stage and of the answer"
-    )
-    flags = parser.read(words)
+    flags = _parser().read(words)
     trained = _open(flags)
     from pellucid.verbs import predict  # torch is loaded by now
 
@@ -40,12 +28,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
             continue
         answer = predict.answer_to(trained, predict.raw_sample(stages))
         answers.append({"input": word, **answer.to_json()})
-        screen.show(f"{word}: {screen.strong(answer.text)}")
-        notes = [
-            f"{p:7.2%}  score {score:+.2f}"
-            for p, score in zip(answer.probabilities.values(), answer.logits.values(), strict=True)
-        ]
-        screen.bars(list(answer.probabilities), list(answer.probabilities.values()), notes)
+        _tell(word, answer, screen)
         if flags.show:
             _draw(flags.show, word, trained.task, stages, answer, screen)
     if problems:
@@ -54,6 +37,30 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         problems[0].found = {"answers": answers, "problems": [str(problem) for problem in problems]}
         raise problems[0]
     return {"answers": answers}, 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "predict", "Ask a trained network. A picture may be a photograph of handwriting on paper."
+    )
+    parser.add_argument(
+        "reference", metavar="RUN|TASK|FILE.onnx", help="a run, a released model, an exported file"
+    )
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a PNG or JPEG file, or valid:12")
+    parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
+    parser.add_argument("--engine", choices=("torch", "onnx"), default="torch", help="what computes")
+    parser.add_argument(
+        "--show", type=Path, metavar="DIR", help="write a picture of every stage and of the answer"
+    )
+    return parser
+
+
+def _tell(word: str, answer: Any, screen: Screen) -> None:
+    """Print the answer, then a bar for each class."""
+    screen.show(f"{word}: {screen.strong(answer.text)}")
+    both = zip(answer.probabilities.values(), answer.logits.values(), strict=True)
+    notes = [f"{probability:7.2%}  score {score:+.2f}" for probability, score in both]
+    screen.bars(list(answer.probabilities), list(answer.probabilities.values()), notes)
 
 
 def _open(flags: Any) -> Any:
