@@ -29,6 +29,7 @@ DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "pictures"
 MOST_BYTES = 150_000
 WIDEST, TALLEST = 1000, 2600  # pixels
+MAXCOVERAGE = Image.Quantize.MAXCOVERAGE  # keeps rare colours, such as the top of a colour map
 
 COMMANDS = {  # name of the output -> command, in order
     "look": "look digits --measure-steps 200 --out look",
@@ -130,9 +131,9 @@ def small(picture: Image.Image, name: str) -> bytes:
     picture = picture.convert("RGB")
     picture.thumbnail((WIDEST, TALLEST), Image.Resampling.LANCZOS)
     while True:
-        for colours in (128, 64, 32):
+        for colours in (256, 64, 32):
             out = io.BytesIO()
-            picture.quantize(colours, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+            picture.quantize(colours, MAXCOVERAGE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
             if out.tell() <= MOST_BYTES:
                 return out.getvalue()
         picture.thumbnail((picture.width * 7 // 8, picture.height * 7 // 8), Image.Resampling.LANCZOS)
