@@ -15,7 +15,7 @@ digits: $(VENV)/.plain
 	$(PYTHON) -m pellucid walk $(RUN) valid:0 --out $(RUN)-pictures/walk.png
 
 test: $(VENV)/.dev lint
-	$(PYTHON) -m pytest
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

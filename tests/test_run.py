@@ -107,7 +107,7 @@ def test_equal_trainings_write_equal_logs(tmp_path):
 
 def test_times_go_to_the_speed_log(run):
     run.log(line(1), {"images_per_second": 1000})
-    assert run.speed() == [{"step": 1, "seconds": 12.5, "images_per_second": 1000}]
+    assert run.speed() == [{"step": 1, "seconds": 12.5, "evaluating": 0.0, "images_per_second": 1000}]
 
 
 def test_rewind_and_repeat_end_with_the_same_bytes(run):
