@@ -44,7 +44,7 @@ metrics: [accuracy]
 | calibration error (ECE) | {ece:.2%} |
 | ECE with a temperature chosen on validation ({temperature:.2f}) | {ece_after:.2%} |
 
-The weights kept are those with the best validation accuracy; the test images were used for this table only.
+The recipe was chosen on validation images; the test images were used for this table only.
 
 **Use:** `pellucid predict {task}/{name} photo.png`. **Limits:** one digit a picture, written by hand in one
 colour on a lighter or darker ground. It always answers one of the ten digits, also for a picture of

@@ -197,6 +197,7 @@ def recipe(*, epochs: float, batch_size: int, learning_rate: float) -> Training:
         weight_decay=0.01,
         schedule="linear",
         warmup=0.2,
+        keep="last",
     )
 
 
