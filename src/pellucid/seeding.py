@@ -24,7 +24,7 @@ def order(seed: int, epoch: int, count: int) -> Tensor:
 def seed_step(seed: int, step: int, rank: int = 0) -> None:
     """Seed torch's global generator for one step, so that dropout is a function of (seed, step, rank)."""
     number = mix(seed, step, f"step of rank {rank}")
-    torch.default_generator.manual_seed(number)  # torch.manual_seed takes ten times as long, for every backend
+    torch.default_generator.manual_seed(number)  # torch.manual_seed asks every backend
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(number)
 
