@@ -38,6 +38,9 @@ def console() -> None:
     """Run the command line of this process and leave with its exit code."""
     code = main(sys.argv[1:])
     sys.stdout.flush()
+    sys.stderr.flush()
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        os._exit(code)  # gloo's threads may still run, and taking them down at exit can abort the process
     sys.exit(code)
 
 
