@@ -11,7 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -166,8 +166,9 @@ def temporary(final: Path) -> Iterator[tuple[BinaryIO, Path]]:
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         for old in final.parent.glob(".*.part"):  # left by a process that was killed
-            if time.time() - old.stat().st_mtime > STALE_SECONDS:
-                old.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process may have just given it its final name
+                if time.time() - old.stat().st_mtime > STALE_SECONDS:
+                    old.unlink()
         handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent)
     except OSError as error:
         raise DataError(
