@@ -27,6 +27,7 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
     def send(self, content, *, length=None, status=200, headers=()):
         self.send_response(status)
         self.send_header("Content-Length", str(len(content) if length is None else length))
+        self.send_header("Connection", "close")  # or the client may send its next question to a closed door
         for key, value in headers:
             self.send_header(key, value)
         self.end_headers()

@@ -47,7 +47,8 @@ def launch(count: int, words: Sequence[str]) -> int:
     except SignalException as stopped:
         return 128 + stopped.sigval
     except ChildFailedError as failed:
-        number, failure = failed.get_first_failure()
+        killed = [pair for pair in failed.failures.items() if pair[1].exitcode < 0]
+        number, failure = killed[0] if killed else failed.get_first_failure()  # the others fail after it
         if failure.exitcode > 0:
             return failure.exitcode
         raise PellucidError(
