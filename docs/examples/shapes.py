@@ -40,7 +40,7 @@ def draw_one(label: int, random: np.random.Generator) -> np.ndarray:
     return noisy.clip(0, 255).astype(np.uint8)
 
 
-def from_picture(picture: np.ndarray) -> dict[str, np.ndarray]:
+def from_picture(picture: np.ndarray, facts: dict[str, Any]) -> dict[str, np.ndarray]:
     """Turn a picture of your own into what the data hold; the last stage is what ``prepare`` gets."""
     grey = np.asarray(Image.fromarray(picture).convert("L"))
     small = np.asarray(Image.fromarray(grey).resize((SIDE, SIDE)))
@@ -109,7 +109,7 @@ class Shapes(Task):
             logits=dict(zip(names, output.tolist(), strict=True)),
         )
 
-    def picture(self, sample: np.ndarray, answer: Answer) -> Figure:
+    def picture(self, sample: np.ndarray, answer: Answer, facts: dict[str, Any]) -> Figure:
         """Draw the image beside its class scores and probabilities."""
         logits, probabilities = list(answer.logits.values()), list(answer.probabilities.values())
         return scores.bars(list(answer.logits), np.array(logits), np.array(probabilities), image=sample)

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from PIL import Image, JpegImagePlugin, PngImagePlugin
@@ -34,16 +34,50 @@ MOST_SCANS = 64  # of a progressive JPEG: each one passes over every pixel
 SAVE_AGAIN = "save it again as an 8-bit PNG or JPEG"
 
 
+class Input(Protocol):
+    """How a source that a person names becomes one raw sample; every task has one as ``takes``.
+
+    Class attributes:
+        kind: what a person gives, "image"; pages and pictures are chosen by it.
+    """
+
+    @property
+    def kind(self) -> str:
+        """What a person gives."""
+
+    def read(self, source: str | Path | bytes | np.ndarray, facts: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return the stages of one input by name, in order; the last one is what ``Task.prepare`` takes.
+
+        Raises:
+            DataError: the source cannot be read, or nothing is found in it.
+        """
+
+
 @dataclass(frozen=True)
 class ImageInput:
     """What a task takes when it takes a picture.
 
     Args:
-        into: picture -> stages by name, in order; the last one is what ``Task.prepare`` takes.
+        into: (picture, facts) -> stages by name, in order; the last one is what ``Task.prepare`` takes.
     """
 
-    into: Callable[[np.ndarray], dict[str, np.ndarray]]
+    into: Callable[[np.ndarray, dict[str, Any]], dict[str, np.ndarray]]
     kind: ClassVar[str] = "image"
+
+    def read(self, source: str | Path | bytes | np.ndarray, facts: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return the stages of a file, of its bytes, or of an array of pixels.
+
+        Raises:
+            DataError: the picture cannot be read, or nothing is found in it.
+        """
+        if isinstance(source, np.ndarray):
+            return dict(self.into(source, facts))
+        pixels = picture(source)
+        try:
+            return dict(self.into(pixels, facts))
+        except DataError as error:  # the reader of pixels does not know the file's name
+            name = "the picture" if isinstance(source, bytes) else source
+            raise DataError(f"{name}: {error}") from error
 
 
 def picture(source: str | Path | bytes, *, long_side: int = LONG_SIDE) -> np.ndarray:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pellucid.engine import Learner
 from pellucid.learners import Supervised
-from pellucid.media import ImageInput
+from pellucid.media import Input
 from pellucid.metrics import Score
 from pellucid.seeding import Draws
 from pellucid.training import Training
@@ -88,13 +88,13 @@ class Task(ABC):
     Class attributes:
         name: how the command line calls it.
         goal: the validation score that picks the best weights; larger is better unless it starts with "-".
-        takes: how a file becomes one raw input.
+        takes: how what a person gives becomes one raw input.
         gives: what an answer is: "classes".
     """
 
     name: ClassVar[str]
     goal: ClassVar[str] = "accuracy"
-    takes: ClassVar[ImageInput]
+    takes: ClassVar[Input]
     gives: ClassVar[str] = "classes"
 
     training: Training = field(default_factory=Training)
@@ -142,7 +142,7 @@ class Task(ABC):
         """Put one output, ``(K,)``, into words, from ``facts`` alone."""
 
     @abstractmethod
-    def picture(self, sample: np.ndarray, answer: Answer) -> Figure:
+    def picture(self, sample: np.ndarray, answer: Answer, facts: dict[str, Any]) -> Figure:
         """Draw one raw sample beside its answer."""
 
     def explain(

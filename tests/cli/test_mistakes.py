@@ -169,7 +169,7 @@ FLAGS = r"""
 2 | predict run valid:-1 | valid:-1: expected valid:0 to valid:49
 2 | predict run valid: | expected valid:0 to valid:49
 2 | predict run valid:one | valid:one: expected valid:0
-4 | predict run test:0 | test:0: there is no such file; give a picture, or valid:12
+4 | predict run test:0 | test:0: there is no such file; give a file, or valid:12
 2 | predict nosuch.onnx valid:0 | nosuch.onnx: there is no exported network; make it with: pellucid export RUN
 2 | predict other valid:0 --engine onnx | other/model.onnx: .*make it with: pellucid export other
 5 | predict text.onnx valid:0 | text.onnx is not an ONNX file of pellucid

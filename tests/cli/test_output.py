@@ -200,6 +200,16 @@ def test_the_onnx_engine_takes_the_file_in_the_run(house):
     assert first == pytest.approx(second, abs=1e-5)
 
 
+def test_pictures_of_two_inputs_with_one_name_both_stay(house):
+    assert command(["predict", "run", "valid:0", "valid:0", "--show", "shown"]).code == 0
+    assert sorted(path.name for path in Path("shown").iterdir()) == [
+        "valid-0-2-answer.png",
+        "valid-0-2-stages.png",
+        "valid-0-answer.png",
+        "valid-0-stages.png",
+    ]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_ends_well_and_names_the_flags(house, verb):
     found = command([verb, "--help"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
     answers: list[dict[str, Any]] = []
     problems: list[PellucidError] = []
+    drawn: list[str] = []
     for word in flags.inputs:
         try:
             stages, _ = predict.stages_of(trained, word)
@@ -30,7 +32,9 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         answers.append({"input": word, **answer.to_json()})
         _tell(word, answer, screen)
         if flags.show:
-            _draw(flags.show, word, trained.task, stages, answer, screen)
+            name = _name(word, drawn)
+            drawn.append(name)
+            _draw(flags.show / name, trained, stages, answer, screen)
     if problems:
         for other in problems[1:]:
             screen.say(f"pellucid predict: {other}")
@@ -77,12 +81,22 @@ def _open(flags: Any) -> Any:
     return open_onnx(file, find_kind(flags.task_file) if flags.task_file else None)
 
 
-def _draw(folder: Path, word: str, task: Any, stages: dict[str, Any], answer: Any, screen: Screen) -> None:
+def _name(word: str, taken: Sequence[str]) -> str:
+    """Return a name for the pictures of an input: its file's, with a number where another has it already."""
+    stem = re.sub(r"[^a-z0-9]+", "-", Path(word).stem.lower()).strip("-")
+    if not stem:
+        raise UsageError(f"{word}: the file's name gives no name for its pictures; rename it")
+    return next(
+        name
+        for name in itertools.chain([stem], (f"{stem}-{i}" for i in itertools.count(2)))
+        if name not in taken
+    )
+
+
+def _draw(path: Path, trained: Any, stages: dict[str, Any], answer: Any, screen: Screen) -> None:
     from pellucid.cli.pictures import write  # matplotlib is slow to import
     from pellucid.plots import images
 
-    name = re.sub(r"[^a-z0-9]+", "-", Path(word).stem.lower()).strip("-")
-    if not name:
-        raise UsageError(f"{word}: the file's name gives no name for its pictures; rename it")
-    write(folder, f"{name}-stages", images.stages(stages), screen)
-    write(folder, f"{name}-answer", task.picture(list(stages.values())[-1], answer), screen)
+    figure = trained.task.picture(list(stages.values())[-1], answer, trained.facts)
+    write(path.parent, f"{path.name}-stages", images.stages(stages), screen)
+    write(path.parent, f"{path.name}-answer", figure, screen)

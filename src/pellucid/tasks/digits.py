@@ -43,7 +43,7 @@ class Digits(Task):
     """
 
     name: ClassVar[str] = "digits"
-    takes: ClassVar[ImageInput] = ImageInput(into=mnist.from_picture)
+    takes: ClassVar[ImageInput] = ImageInput(into=lambda picture, facts: mnist.from_picture(picture))
 
     dataset: Literal["mnist", "fashion", "tiny"] = "mnist"
     """images to learn from: digits, pieces of clothing, or a few made-up digits for a quick try"""
@@ -157,7 +157,7 @@ class Digits(Task):
             logits=dict(zip(names, output.tolist(), strict=True)),
         )
 
-    def picture(self, sample: np.ndarray, answer: Answer) -> Figure:
+    def picture(self, sample: np.ndarray, answer: Answer, facts: dict[str, Any]) -> Figure:
         """Draw the image as the network got it, its class scores and its probabilities."""
         from pellucid.plots import scores  # matplotlib is slow to import and only pictures need it
 

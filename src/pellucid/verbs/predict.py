@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid import media
 from pellucid.errors import DataError, UsageError
 from pellucid.task import Answer
 from pellucid.verbs.trained import Ready
@@ -45,17 +43,11 @@ def stages_of(ready: Ready, source: str | Path | np.ndarray) -> tuple[dict[str, 
     """Return the stages of an input, name -> array, the raw sample last, and its class where it is known."""
     if isinstance(source, str) and source.startswith(VALID):
         return _of_data(ready, source.removeprefix(VALID))
-    takes: Any = ready.task.takes
-    if isinstance(source, np.ndarray):
-        return dict(takes.into(source)), None
-    if not Path(source).is_file():
+    takes = ready.task.takes
+    if takes.kind != "text" and isinstance(source, (str, Path)) and not Path(source).is_file():
         what = "is a directory" if Path(source).is_dir() else "there is no such file"
-        raise DataError(f"{source}: {what}; give a picture, or {VALID}12 for a validation sample")
-    picture = media.picture(source)
-    try:
-        return dict(takes.into(picture)), None
-    except DataError as error:  # the reader of pixels does not know the file's name
-        raise DataError(f"{source}: {error}") from error
+        raise DataError(f"{source}: {what}; give a file, or {VALID}12 for a validation sample")
+    return takes.read(source, ready.facts), None
 
 
 def raw_sample(stages: dict[str, np.ndarray]) -> np.ndarray:
