@@ -27,7 +27,7 @@ fuzz: $(VENV)/.dev
 	PELLUCID_FUZZ=10000 $(PYTHON) -m pytest tests -k "fuzz or mutated or flipped"
 
 night: $(VENV)/.dev
-	PELLUCID_KILLS=200 PELLUCID_FUZZ=2000 $(PYTHON) -m pytest
+	PELLUCID_KILLS=200 PELLUCID_FUZZ=2000 $(PYTHON) -m pytest -m "slow or not slow"
 
 bench: $(VENV)/.plain benchmarks/.venv/.ready
 	$(PYTHON) benchmarks/speed.py

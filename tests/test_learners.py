@@ -35,7 +35,8 @@ def by_hand(task, steps, clip=None, weights=None):
         order = seeding.order(task.training.seed, epoch, 50)
         chosen = order[place * 8 : place * 8 + 8]
         inputs = ((images[chosen].float() / 255 - 0.5) / 0.29)[:, None]
-        loss = nn.functional.cross_entropy(network(inputs), labels[chosen], weights)
+        each = nn.functional.cross_entropy(network(inputs), labels[chosen], reduction="none")
+        loss = (each if weights is None else each * weights[labels[chosen]]).mean()
         optimizer.zero_grad()
         loss.backward()
         if clip:

@@ -128,6 +128,13 @@ def test_a_failed_gate_still_tells_the_scores(house):
     assert json.loads(found.out)["error"]["found"]["scores"]["accuracy"]["n"] == 200
 
 
+def test_a_misspelt_gate_is_noticed_before_the_test_set_is_opened(house, monkeypatch):
+    from pellucid.tasks.digits import Digits
+
+    monkeypatch.setattr(Digits, "_test", lambda self: pytest.fail("the test set was opened"))
+    assert command(["evaluate", "run", "--at-least", "acuracy=0.5"]).code == 2
+
+
 def test_the_numbers_of_predict_are_the_tensors(house, documents):
     ready = open_trained("run")
     sample = predicting.raw_sample(predicting.stages_of(ready, "valid:0")[0])

@@ -29,6 +29,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     trained = open_network(flags.reference, flags.task_file)
     from pellucid.verbs import evaluate  # torch is loaded by now
 
+    evaluate.check_gates(trained, gates)
     found = evaluate.evaluate(trained, command=" ".join(["pellucid", "evaluate", *words]))
     for name, score in found.scores.items():
         screen.show(f"{name}: {score}")

@@ -261,7 +261,8 @@ def _band(axes: Axes, seeds: Sequence[tuple[np.ndarray, np.ndarray]], name: str,
     axes.fill_between(steps, stack.min(axis=0), stack.max(axis=0), color=colour, alpha=0.15, linewidth=0)
     axes.plot(
         steps, np.median(stack, axis=0), color=colour, linestyle=dash, marker=MARKERS[index % 10],
-        markersize=5, markevery=(0.05 + 0.02 * (index % 5), 0.2), linewidth=1.7, label=name,
+        markersize=5, linewidth=1.7, label=name,
+        markevery=(0.05 + 0.02 * (index % 5), 0.2) if len(steps) > 1 else None,
     )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ class Digits(Task):
     """balanced: a rare class weighs more in the loss, by n / (K n_k)"""
     label_smoothing: float = 0.1
     """part of the target that is spread over all classes"""
-    training: Training = field(default_factory=lambda: recipe(epochs=5, batch_size=256, learning_rate=0.004))
+    training: Training = field(default_factory=lambda: recipe(epochs=5, batch_size=512, learning_rate=0.006))
 
     def __post_init__(self) -> None:
         if not self.hidden or len(self.hidden) > MOST_LAYERS:
@@ -140,8 +140,12 @@ class Digits(Task):
 
     def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
         """Return the cross-entropy of the class scores ``(N, K)`` and the classes ``(N,)``."""
-        weight = outputs.new_tensor(facts["class_weights"]) if self.class_weights == "balanced" else None
-        return functional.cross_entropy(outputs, targets, weight, label_smoothing=self.label_smoothing)
+        smoothing = self.label_smoothing
+        if self.class_weights == "none":
+            return functional.cross_entropy(outputs, targets, label_smoothing=smoothing)
+        weight = outputs.new_tensor(facts["class_weights"])
+        total = functional.cross_entropy(outputs, targets, weight, label_smoothing=smoothing, reduction="sum")
+        return total / len(targets)  # not by the batch's weights: the mean over processes is then the batch's
 
     def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, metrics.Score]:
         """Return accuracy and mean cross-entropy."""

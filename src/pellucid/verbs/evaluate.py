@@ -5,6 +5,7 @@ This is the only place that opens a test set.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +63,17 @@ def evaluate(trained: Trained, *, command: str = "") -> Evaluation:
     return Evaluation(found, document, arrays)
 
 
+def check_gates(trained: Trained, gates: dict[str, float]) -> None:
+    """Refuse a gate on a score that the training itself never recorded, before the test set is opened.
+
+    Raises:
+        UsageError: there is no such score.
+    """
+    evaluated = [record["scores"] for record in trained.run.progress() if record.get("scores")]
+    if evaluated:
+        _require_known(gates, evaluated[-1])
+
+
 def require(evaluation: Evaluation, gates: dict[str, float]) -> None:
     """Hold scores against what they must at least be.
 
@@ -69,12 +81,16 @@ def require(evaluation: Evaluation, gates: dict[str, float]) -> None:
         GateFailed: a score is lower.
         UsageError: there is no such score.
     """
+    _require_known(gates, evaluation.scores)
     for name, least in gates.items():
-        if name not in evaluation.scores:
-            known = ", ".join(evaluation.scores)
-            raise UsageError(f'no score "{name}"; the scores are {known}.{near(name, evaluation.scores)}')
         if evaluation.scores[name].value < least:
             raise GateFailed(f"{name} is {evaluation.scores[name]}; --at-least asked for {least:g}")
+
+
+def _require_known(gates: dict[str, float], scores: Mapping[str, Any]) -> None:
+    for name in gates:
+        if name not in scores:
+            raise UsageError(f'no score "{name}"; the scores are {", ".join(scores)}.{near(name, scores)}')
 
 
 def _judge_classes(

@@ -33,7 +33,7 @@ def range_test(task: Task, *, highest: float, steps: int) -> RangeTest:
         UsageError: too few steps, or the loss exploded before anything could be seen.
     """
     if steps < 20:
-        raise UsageError(f"--steps is {steps}; a range test needs at least 20")
+        raise UsageError(f"the range test got {steps} steps; it needs at least 20")
     training = dataclasses.replace(
         task.training, steps=steps, learning_rate=highest, schedule="exponential", evaluate_every=steps
     )
