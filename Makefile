@@ -24,13 +24,14 @@ lint: $(VENV)/.dev
 	$(PYTHON) -m pytest tests/test_floors.py
 
 fuzz: $(VENV)/.dev
-	PELLUCID_FUZZ=10000 $(PYTHON) -m pytest tests -k "fuzz or mutated or flipped"
+	PELLUCID_FUZZ=10000 $(PYTHON) -m pytest tests -k "fuzz or mutated or flipped or damage" --timeout 3600
 
 night: $(VENV)/.dev
-	PELLUCID_KILLS=200 PELLUCID_FUZZ=2000 $(PYTHON) -m pytest -m "slow or not slow"
+	PELLUCID_KILLS=200 PELLUCID_FUZZ=2000 $(PYTHON) -m pytest -m "slow or not slow" --timeout 7200
 
 bench: $(VENV)/.plain benchmarks/.venv/.ready
 	$(PYTHON) benchmarks/speed.py
+	$(PYTHON) benchmarks/checks.py
 	$(PYTHON) benchmarks/accuracy.py
 	$(PYTHON) benchmarks/table.py
 

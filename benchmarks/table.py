@@ -31,6 +31,7 @@ NAMES = {
     "keras_jax": "Keras 3 on JAX",
     "sklearn_mlp": "scikit-learn, MLPClassifier",
     "pytorch_example": "PyTorch's MNIST example, an image at a time",
+    "without_looks": "the same steps without a look for NaN",
     "bare_loop": "the bare loop, same steps",
     "import_torch": '`python -c "import torch"`',
     "python": '`python -c "pass"`',
