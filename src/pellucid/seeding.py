@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import zlib
 
+import numpy as np
 import torch
 from torch import Tensor
 
 MASK = 2**64 - 1
-GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer: 2**64 / golden ratio
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 
 
 def order(seed: int, epoch: int, count: int) -> Tensor:
@@ -54,14 +55,15 @@ class Draws:
 
     def uniform(self, count: int, stream: str) -> Tensor:
         """Return ``(N, count)`` float32 in [0, 1); another ``stream`` gives independent numbers."""
-        start = mix(self.seed, self.epoch, stream)
-        keys = splitmix64(self.indices ^ start)[:, None] + GOLDEN * torch.arange(count)  # (N, count)
-        return ((splitmix64(keys) >> 40) & 0xFFFFFF).float() / 2**24
+        start = np.uint64(mix(self.seed, self.epoch, stream))
+        keys = splitmix64(self.indices.numpy().view(np.uint64) ^ start)[:, None]
+        words = splitmix64(keys + GOLDEN * np.arange(count, dtype=np.uint64))  # (N, count)
+        return torch.from_numpy((words >> np.uint64(40)).astype(np.float32) / np.float32(2**24))
 
 
-def splitmix64(words: Tensor) -> Tensor:
-    """Scramble int64 ``words`` (Steele, Lea and Flood 2014, Fast splittable generators)."""
+def splitmix64(words: np.ndarray) -> np.ndarray:
+    """Scramble uint64 ``words`` (Steele, Lea and Flood 2014, Fast splittable generators)."""
     words = words + GOLDEN
-    words = (words ^ ((words >> 30) & 0x3FFFFFFFF)) * -4658895280553007687  # 0xBF58476D1CE4E5B9
-    words = (words ^ ((words >> 27) & 0x1FFFFFFFFF)) * -7723592293110705685  # 0x94D049BB133111EB
-    return words ^ ((words >> 31) & 0x1FFFFFFFF)
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import TensorDataset
 
 from pellucid import metrics
 from pellucid.datasets import augment, fashion, mnist
+from pellucid.datasets.memory import InMemory
 from pellucid.errors import UsageError
 from pellucid.media import ImageInput
 from pellucid.models.cnn import CNN
@@ -92,9 +92,9 @@ class Digits(Task):
             raise UsageError(f"--validation is {count}, but there are only {len(images)} training images")
         shuffled = torch.randperm(len(images), generator=torch.Generator().manual_seed(SPLIT_SEED))
         valid, train = shuffled[:count].sort().values, shuffled[count:].sort().values
-        whole = TensorDataset(torch.from_numpy(images), torch.from_numpy(labels).long())
+        whole = InMemory(torch.from_numpy(images), torch.from_numpy(labels).long())
         facts = _facts(self.dataset, whole.tensors[0][train], whole.tensors[1][train], count)
-        return Data(TensorDataset(*whole[train]), TensorDataset(*whole[valid]), self._test, facts)
+        return Data(InMemory(*whole[train]), InMemory(*whole[valid]), self._test, facts)
 
     def prepare(
         self,
@@ -186,9 +186,9 @@ class Digits(Task):
             maps["Grad-CAM"] = gradcam.enlarge(gradcam.gradcam(network, inputs, target), size)[0]
         return maps
 
-    def _test(self) -> TensorDataset:
+    def _test(self) -> InMemory:
         images, labels = _SOURCES[self.dataset].test()
-        return TensorDataset(torch.from_numpy(images), torch.from_numpy(labels).long())
+        return InMemory(torch.from_numpy(images), torch.from_numpy(labels).long())
 
 
 def recipe(*, epochs: float, batch_size: int, learning_rate: float) -> Training:
