@@ -68,7 +68,10 @@ def _tell(found: dict[str, Any], screen: Screen) -> None:
 
 def _numbers(data: Any, index: int, screen: Screen) -> None:
     """Print one image as its grid of values, an empty cell for 0."""
-    image, label = data.train[[index]][0][0], int(data.train[[index]][1][0])
+    import torch  # loaded by now
+
+    images, labels = data.train[torch.tensor([index])]
+    image, label = images[0], int(labels[0])
     screen.show(
         f"\ntraining image {index}, a {data.facts['classes'][label]}, as numbers (nothing stands for 0)"
     )
