@@ -99,7 +99,7 @@ def affine(
 
 
 def mirror(images: Tensor, uniform: Tensor) -> Tensor:
-    """Turn left and right round in the images ``(N, ..., W)`` whose number, ``(N, 1)`` in [0, 1), is below 0.5."""
+    """Turn left and right round in those images ``(N, ..., W)`` whose number of ``(N, 1)`` is below 0.5."""
     chosen = (uniform[:, 0] < 0.5).view(-1, *[1] * (images.ndim - 1))
     return torch.where(chosen, images.flip(-1), images)
 
@@ -156,7 +156,7 @@ def conceal(images: Tensor, uniform: Tensor, *, chance: float, longer: float) ->
 
 
 def refit(images: Tensor, longer: float) -> Tensor:
-    """Centre the ink of each image ``(N, 1, S, S)`` and enlarge it until its box's longer side is ``longer``."""
+    """Centre the ink of ``(N, 1, S, S)`` images and enlarge it, at most twice, to ``longer`` pixels."""
     side = images.shape[-1]
     (left, right), (top, bottom) = (_extent(images[:, 0].amax(axis)) for axis in (1, 2))
     size = torch.maximum(right - left, bottom - top).clamp(min=longer / 2)  # at most twice as large

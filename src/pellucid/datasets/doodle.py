@@ -64,16 +64,19 @@ def render(drawing: Drawing, form: Form) -> np.ndarray:
     return render_batch(points, form)[0].numpy()
 
 
-def render_batch(points: Tensor, form: Form, line: Tensor | None = None) -> Tensor:
+def render_batch(
+    points: Tensor, form: Form, line: Tensor | None = None, matrices: Tensor | None = None
+) -> Tensor:
     """Draw many drawings at once.
 
     Args:
         points: ``(N, P, 3)`` as ``pack`` returns them: x, y, pen.
         line: ``(N,)`` widths in pixels instead of ``form.line``.
+        matrices: ``(N, 2, 3)``, see ``placed``.
     Returns:
         ``(N, side, side)`` uint8; without any point an image is black.
     """
-    starts, ends = segments(placed(points, form))
+    starts, ends = segments(placed(points, form, matrices))
     width = points.new_full((len(points),), form.line, dtype=torch.float32) if line is None else line
     share = max(1, AT_ONCE // max(1, starts.shape[1] * form.side**2))
     parts = zip(starts.split(share), ends.split(share), width.split(share), strict=True)
@@ -97,15 +100,24 @@ def ink(starts: Tensor, ends: Tensor, width: Tensor, *, side: int) -> Tensor:
     return ((width / 2 + 0.5)[:, None, None] - distance).clamp_(0, 1).mul_(255).round_().to(torch.uint8)
 
 
-def placed(points: Tensor, form: Form) -> Tensor:
-    """Centre and scale ``(N, P, 3)`` points so that they lie in an image of ``form``."""
+def placed(points: Tensor, form: Form, matrices: Tensor | None = None) -> Tensor:
+    """Centre and scale ``(N, P, 3)`` points so that they lie in an image of ``form``.
+
+    Args:
+        matrices: ``(N, 2, 3)``: moves the points afterwards, in an image that goes from -1 to 1.
+    """
     real = (points[..., 2] >= 0)[..., None]
     place = points[..., :2].float()
     low = place.masked_fill(~real, FAR * FAR).amin(1, keepdim=True)
     high = place.masked_fill(~real, -FAR * FAR).amax(1, keepdim=True)
     longer = (high - low).amax(2, keepdim=True)
     scale = torch.where(longer > 0, form.longer / longer.clamp(min=1e-6), torch.ones_like(longer))
-    moved = (place - (low + high) / 2) * scale + form.side / 2
+    moved = (place - (low + high) / 2) * scale
+    if matrices is not None:
+        moved = (
+            torch.einsum("nij,npj->npi", matrices[..., :2], moved) + matrices[:, None, :, 2] * form.side / 2
+        )
+    moved = moved + form.side / 2
     return torch.cat([torch.where(real, moved, -FAR), points[..., 2:].float()], 2)
 
 
@@ -180,10 +192,49 @@ def part(drawing: Drawing, share: float) -> Drawing:
         cut = stroke[:whole]
         if whole < len(stroke):
             step = (left - along[whole - 1]) / max(along[whole] - along[whole - 1], 1e-9)
-            cut = np.concatenate([cut, (stroke[whole - 1] + step * (stroke[whole] - stroke[whole - 1]))[None]])
+            cut = np.concatenate(
+                [cut, (stroke[whole - 1] + step * (stroke[whole] - stroke[whole - 1]))[None]]
+            )
         kept.append(cut)
         left -= float(each.sum())
     return kept
+
+
+def shares(points: Tensor) -> Tensor:
+    """Return ``(N, P)``: which share of a drawing's ink, 0 to 1, has been drawn when the pen reaches a point.
+
+    Where there is no ink but dots, points are counted.
+    """
+    starts, ends = segments(points)
+    real = points[..., 2] >= 0
+    drawn = ((ends - starts).norm(dim=2) * real).cumsum(1)
+    dots = real.float().cumsum(1)
+    drawn = torch.where(drawn[:, -1:] > 0, drawn, dots)
+    return drawn / drawn[:, -1:].clamp(min=1e-9)
+
+
+def first(points: Tensor, share: Tensor) -> Tensor:
+    """Return ``(N, P, 3)`` drawings of which only the first ``share`` ``(N,)`` of the ink is left.
+
+    The first point always stays.
+    """
+    reached = shares(points)
+    before = torch.cat([torch.zeros_like(reached[:, :1]), reached[:, :-1]], 1)
+    kept = before < share[:, None]
+    kept[:, 0] = True
+    return torch.where(kept[..., None], points, torch.tensor([0.0, 0.0, -1.0]))
+
+
+def steps(points: Tensor) -> Tensor:
+    """Return drawings as the stroke network takes them: ``(N, P, 3)`` -> ``(N, P, 4)``.
+
+    Right, down from the point before, in boxes of the drawing; 1 where a stroke begins; 1 where there is a
+    point.
+    """
+    real = (points[..., 2:] >= 0).float()
+    place = points[..., :2]
+    before = torch.cat([place[:, :1], place[:, :-1]], 1)
+    return torch.cat([(place - before) * real, (points[..., 2:] == 1).float(), real], 2)
 
 
 def check(drawing: Drawing) -> Drawing:

@@ -25,7 +25,9 @@ MOST_EXPANSION = 100
 SLACK = 2**20
 TYPES = rb"\|u1|<u2|<U[1-9]\d{0,2}"
 HEADER = re.compile(
-    rb"\{'descr': '(" + TYPES + rb")', 'fortran_order': False, 'shape': \((\d{1,10}(?:, \d{1,10}){0,3}),?\), \} *\n"
+    rb"\{'descr': '("
+    + TYPES
+    + rb")', 'fortran_order': False, 'shape': \((\d{1,10}(?:, \d{1,10}){0,3}),?\), \} *\n"
 )
 BROKEN = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, ValueError, RuntimeError,

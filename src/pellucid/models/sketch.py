@@ -1,7 +1,7 @@
 """Networks for drawings: a small convolutional network on bitmaps, and the tutorial's network on strokes.
 
-``SketchCNN`` is ours (LOG.md): pairs of 3 x 3 convolutions between poolings, as in VGG (Simonyan and Zisserman
-2015), batch normalisation, and the mean over the map in place of hidden layers (Lin et al. 2014).
+``SketchCNN`` is ours (LOG.md): pairs of 3 x 3 convolutions between poolings, as in VGG (Simonyan and
+Zisserman 2015), batch normalisation, and the mean over the map in place of hidden layers (Lin et al. 2014).
 ``StrokeNetwork`` follows TensorFlow's tutorial "Recurrent Neural Networks for Drawing Classification" (2017):
 three convolutions along the strokes, three bidirectional LSTM layers, the sum over time, class scores.
 """
@@ -9,6 +9,7 @@ three convolutions along the strokes, three bidirectional LSTM layers, the sum o
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +37,7 @@ class SketchCNN(nn.Sequential):
             raise ValueError(f"sketch cnn: width {width}, classes {classes}; expected at least 2 and 1")
         widths = [1, width, 3 * width // 2, 3 * width, 3 * width, 6 * width, 6 * width]
         layers: OrderedDict[str, nn.Module] = OrderedDict()
-        for place, (before, after) in enumerate(zip(widths, widths[1:], strict=False), 1):
+        for place, (before, after) in enumerate(pairwise(widths), 1):
             size, stride = (5, STRIDE) if place == 1 else (3, 1)
             layers[f"conv{place}"] = nn.Conv2d(
                 before, after, size, stride=stride, padding=size // 2, bias=False
