@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -105,7 +105,8 @@ def binary(path: str | Path, *, most: int | None = None) -> list[Sketch]:
     Raises:
         DataError: the file is missing or ends within a drawing.
     """
-    path, found = Path(path), []
+    path = Path(path)
+    found: list[Sketch] = []
     try:
         with path.open("rb") as file:
             while (most is None or len(found) < most) and (head := file.read(15)):
@@ -145,7 +146,7 @@ def line(each: Sketch) -> str:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
 def _lines(file: IO[bytes], path: Path) -> Iterator[bytes]:

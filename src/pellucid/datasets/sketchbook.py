@@ -2,14 +2,14 @@
 
 A folder of your own holds, for every class, either a sub-folder of pictures (PNG, JPEG) or one file in a form
 of Google's: ``cat.ndjson``, ``cat.bin``, ``cat.npy``. If all of them are strokes, strokes are learned from,
-else everything becomes images. One in eight drawings of each class tests, chosen by its content, so that adding
-drawings moves no other, and equal drawings stay on one side.
+else everything becomes images. One in eight drawings of each class tests, chosen by its content, so that
+adding drawings moves no other, and equal drawings stay on one side.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -119,7 +119,7 @@ def own(folder: Path, split: str) -> Book:
     """
     sources = classes_in(folder)
     strokes = all(path.name.endswith(STROKE_FILES) for path in sources.values())
-    load = stroke_file if strokes else partial(images_of, form=doodle.GOOGLE)
+    load: Any = stroke_file if strokes else partial(images_of, form=doodle.GOOGLE)
     samples: list = []
     labels: list[int] = []
     for number, path in enumerate(sources.values()):
@@ -137,7 +137,7 @@ def classes_in(folder: Path) -> dict[str, Path]:
     """Return the classes of a folder: name -> its sub-folder or file."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give one with a sub-folder or a file for every class")
-    found = {}
+    found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         ending = next((end for end in drawings.ENDINGS if path.name.endswith(end)), None)
         if not path.name.startswith(".") and (path.is_dir() or ending):
@@ -183,6 +183,11 @@ def is_test(sample: np.ndarray | doodle.Drawing) -> bool:
     return hashlib.sha256(content).digest()[0] % TESTED == 0
 
 
+def drawn(book: Book) -> Book:
+    """Return the book with its strokes drawn as images."""
+    return replace(book, samples=doodle.render_batch(book.samples, book.form))
+
+
 def needs_strokes(book: Book) -> Book:
     """Return the book if the stroke network can read it.
 
@@ -199,7 +204,8 @@ def needs_strokes(book: Book) -> Book:
 
 def images(samples: Tensor, facts: dict[str, Any]) -> Tensor:
     """Return samples as images ``(N, S, S)`` uint8: strokes are rendered, images stay as they are."""
-    return doodle.render_batch(samples, doodle.Form(**facts["form"])) if facts["strokes"] else samples
+    strokes = samples.dtype == torch.float32
+    return doodle.render_batch(samples, doodle.Form(**facts["form"])) if strokes else samples
 
 
 @dataclass(frozen=True)
@@ -223,7 +229,7 @@ class DrawingInput:
             return of_drawing(source, facts)
         if isinstance(source, (str, Path)) and str(source).endswith(STROKE_FILES):
             return of_drawing(drawing_of(source), facts)
-        if facts["strokes"]:
+        if facts["strokes"] and facts.get("reads") == "strokes":
             raise UsageError(
                 f"{source if isinstance(source, (str, Path)) else 'the picture'}: this network reads pen "
                 f"strokes, not pictures; give an .ndjson file, or take a network that reads images"

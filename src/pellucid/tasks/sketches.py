@@ -32,7 +32,7 @@ SIDE = 32  # pixels of what the CNN sees
 MOVES = {"degrees": 15, "scale": 0.15, "shift": 2, "shear": 0.15, "aspect": 0.1}
 ELASTIC = 0.8  # pixels that a knot of the elastic grid moves
 LEAST_INK = 0.3  # share of a training drawing's strokes that is shown at least
-WIDER = 0.75  # pixels that a rendered training line is wider or narrower at most
+WIDER = 0.75  # pixels that a rendered training line is wider at most
 HELD = 16  # one drawing in so many of each class validates
 MEASURED = 1000  # rendered drawings from which mean and deviation are taken
 SHOWN = 10  # guesses on the picture of an answer
@@ -104,47 +104,53 @@ class Sketches(Task):
         """Augment while training, then render what is strokes and normalise, or take the steps of the pen.
 
         Args:
-            inputs: ``(N, S, S)`` uint8 images or ``(N, P, 3)`` float32 strokes, as the facts say.
+            inputs: ``(N, S, S)`` uint8 images or ``(N, P, 3)`` float32 strokes; the cnn takes either,
+                whatever it was trained with.
         Returns:
             ``(N, 1, 32, 32)`` float32 for the cnn, ``(N, P, 4)`` for the stroke network.
         """
-        expected = torch.float32 if facts["strokes"] else torch.uint8
-        if inputs.ndim != 3 or list(inputs.shape[1:]) != facts["shape"] or inputs.dtype != expected:
+        strokes = inputs.dtype == torch.float32
+        expected = (
+            inputs.shape[2:] == (3,) if strokes else list(inputs.shape[1:]) == [facts["form"]["side"]] * 2
+        )
+        if inputs.ndim != 3 or not expected or not (strokes or inputs.dtype == torch.uint8):
+            side = facts["form"]["side"]
             raise UsageError(
-                f"sketches: the drawings are {tuple(inputs.shape)} {inputs.dtype}; expected "
-                f"(N, {', '.join(map(str, facts['shape']))}) {expected}"
+                f"sketches: the drawings are {tuple(inputs.shape)} {inputs.dtype}; expected (N, {side}, {side}) "
+                f"uint8 images or (N, P, 3) float32 strokes"
             )
         draws = draws if self.augment else None
         if self.network == "strokes":
             return self._steps(inputs, draws), targets
-        pixels = (
-            self._rendered(inputs, facts, draws) if facts["strokes"] else self._pixels(inputs, facts, draws)
-        )
+        pixels = self._rendered(inputs, facts, draws) if strokes else self._pixels(inputs, facts, draws)
+        if not facts["strokes"]:  # trained on images, whose lines grow by half of this on average
+            random = draws is not None and not strokes
+            wider = draws.uniform(1, "line") if random else torch.full((len(inputs), 1), 0.5)  # type: ignore[union-attr]
+            pixels = augment.thicken(pixels, wider, self.thicken)
         deviation = 255 * facts["std"]
         return pixels.mul_(1 / deviation).sub_(facts["mean"] / facts["std"]), targets
 
     def _pixels(self, images: Tensor, facts: dict[str, Any], draws: Draws | None) -> Tensor:
         """Return images as ``(N, 1, 32, 32)`` float32 in [0, 255], augmented where there are draws."""
         pixels = functional.pad(images.unsqueeze(1).float(), [(SIDE - images.shape[-1]) // 2] * 4)
-        wider = torch.full((len(images), 1), 0.5)
-        if draws is not None:
-            if self.mirror:
-                pixels = augment.mirror(pixels, draws.uniform(1, "mirror"))
-            longer = facts["form"]["longer"]
-            pixels = augment.conceal(pixels, draws.uniform(3, "partial"), chance=self.partial, longer=longer)
-            uniform = draws.uniform(augment.numbers_needed(ELASTIC), "affine")
-            pixels = augment.affine(pixels, uniform, **MOVES, elastic=ELASTIC)
-            wider = draws.uniform(1, "line")
-        return augment.thicken(pixels, wider, self.thicken)
+        if draws is None:
+            return pixels
+        if self.mirror:
+            pixels = augment.mirror(pixels, draws.uniform(1, "mirror"))
+        longer = facts["form"]["longer"]
+        pixels = augment.conceal(pixels, draws.uniform(3, "partial"), chance=self.partial, longer=longer)
+        uniform = draws.uniform(augment.numbers_needed(ELASTIC), "affine")
+        return augment.affine(pixels, uniform, **MOVES, elastic=ELASTIC)
 
     def _rendered(self, points: Tensor, facts: dict[str, Any], draws: Draws | None) -> Tensor:
         """Return strokes as ``(N, 1, 32, 32)`` float32 in [0, 255], augmented before they are rendered."""
         form = doodle.Form(**facts["form"])
-        if draws is None:
-            return doodle.render_batch(points, form).unsqueeze(1).float()
-        points, matrices = self._moved(points, draws)
-        line = form.line + WIDER * draws.uniform(1, "line")[:, 0]
-        return doodle.render_batch(points, form, line, matrices).unsqueeze(1).float()
+        line, matrices = None, None
+        if draws is not None:
+            points, matrices = self._moved(points, draws)
+            line = form.line + WIDER * draws.uniform(1, "line")[:, 0]
+        pixels = doodle.render_batch(points, form, line, matrices).unsqueeze(1).float()
+        return functional.pad(pixels, [(SIDE - form.side) // 2] * 4)
 
     def _steps(self, points: Tensor, draws: Draws | None) -> Tensor:
         """Return strokes as the stroke network takes them, ``(N, P, 4)``."""
@@ -203,7 +209,9 @@ class Sketches(Task):
 
     def _book(self, split: str) -> Book:
         book = sketchbook.read(self.dataset, self.folder, split)
-        return sketchbook.needs_strokes(book) if self.network == "strokes" else book
+        if self.network == "strokes":
+            return sketchbook.needs_strokes(book)
+        return sketchbook.drawn(book) if self.dataset == "tiny" and not self.folder else book
 
     def _test(self) -> TensorDataset:
         book = self._book("test")
@@ -220,6 +228,7 @@ class Sketches(Task):
             "classes": list(book.classes),
             "shape": list(samples.shape[1:]),
             "strokes": book.strokes,
+            "reads": "strokes" if self.network == "strokes" else "pixels",
             "form": book.form.to_json(),
             "mean": round(mean, 6),
             "std": round(float((share @ (levels - mean) ** 2).sqrt()), 6),
