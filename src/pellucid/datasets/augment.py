@@ -98,6 +98,85 @@ def affine(
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
+def mirror(images: Tensor, uniform: Tensor) -> Tensor:
+    """Turn left and right round in those images ``(N, ..., W)`` whose number of ``(N, 1)`` is below 0.5."""
+    chosen = (uniform[:, 0] < 0.5).view(-1, *[1] * (images.ndim - 1))
+    return torch.where(chosen, images.flip(-1), images)
+
+
+def thicken(images: Tensor, uniform: Tensor, most: float) -> Tensor:
+    """Make lines wider: blend each image with its dilation by one pixel up, down, left and right.
+
+    Args:
+        images: ``(N, 1, H, W)`` floats, light ink on a dark ground.
+        uniform: ``(N, 1)`` in [0, 1).
+        most: largest share of the dilation, 0 to 1. The middle, ``most / 2``, is no special case here: the
+            ink of thin lines can only grow, so use ``uniform`` 0.5 for images that are not to be random.
+    Returns:
+        ``(N, 1, H, W)`` floats.
+    """
+    check_images(images, uniform, 1)
+    wide = F.pad(images, (1, 1, 1, 1))
+    across = torch.maximum(wide[..., 1:-1, :-2], wide[..., 1:-1, 2:])
+    along = torch.maximum(wide[..., :-2, 1:-1], wide[..., 2:, 1:-1])
+    grown = torch.maximum(torch.maximum(across, along), images)
+    return images + (grown - images) * (most * uniform.view(-1, 1, 1, 1))
+
+
+def conceal(images: Tensor, uniform: Tensor, *, chance: float, longer: float) -> Tensor:
+    """Hide a part of some drawings, as if they were not finished, and centre and enlarge what is left.
+
+    A straight edge of any direction hides up to half of the way across the drawing. What is left fills its
+    box as an unfinished drawing on a pad does.
+
+    Args:
+        images: ``(N, 1, H, W)`` floats, ink on 0, H = W.
+        uniform: ``(N, 3)`` in [0, 1): whether, in which direction, how much.
+        chance: share of the images that lose something.
+        longer: pixels of the box's longer side afterwards.
+    Returns:
+        ``(N, 1, H, W)`` floats.
+    """
+    check_images(images, uniform, 3)
+    side = images.shape[-1]
+    chosen = (uniform[:, 0] < chance).nonzero()[:, 0]
+    if not len(chosen):
+        return images
+    angle, share = uniform[chosen, 1] * (2 * math.pi), 0.5 * uniform[chosen, 2]
+    line = torch.arange(side) - (side - 1) / 2
+    height = line[:, None] * angle.sin().view(-1, 1, 1) + line * angle.cos().view(-1, 1, 1)  # (n, H, W)
+    old = images[chosen, 0]
+    drawn = old > 0
+    low = height.masked_fill(~drawn, math.inf).flatten(1).amin(1)
+    high = height.masked_fill(~drawn, -math.inf).flatten(1).amax(1)
+    kept = old * (height >= (low + share * (high - low))[:, None, None])
+    result = images.clone()
+    result[chosen] = refit(kept[:, None], longer)
+    return result
+
+
+def refit(images: Tensor, longer: float) -> Tensor:
+    """Centre the ink of ``(N, 1, S, S)`` images and enlarge it, at most twice, to ``longer`` pixels."""
+    side = images.shape[-1]
+    (left, right), (top, bottom) = (_extent(images[:, 0].amax(axis)) for axis in (1, 2))
+    size = torch.maximum(right - left, bottom - top).clamp(min=longer / 2)  # at most twice as large
+    scale = size / longer
+    zero = torch.zeros_like(scale)
+    move_x, move_y = (left + right) / side - 1, (top + bottom) / side - 1
+    matrices = torch.stack(
+        [torch.stack([scale, zero, move_x], 1), torch.stack([zero, scale, move_y], 1)], dim=1
+    )
+    grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _extent(profile: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first and one past the last place with ink in ``(N, S)``; the whole where there is none."""
+    inked = (profile > 0).float()
+    first, last = inked.argmax(1), inked.shape[1] - inked.flip(1).argmax(1)
+    return first.float(), last.float()
+
+
 def numbers_needed(elastic: float) -> int:
     """Return how many uniform numbers an image ``affine`` wants, with this much bending."""
     return AFFINE_NUMBERS + (2 * ELASTIC_KNOTS**2 if elastic else 0)

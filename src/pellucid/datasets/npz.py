@@ -1,6 +1,7 @@
 """NPZ, a zip of numpy arrays, read without numpy's own loader: nothing in the file is executed or trusted.
 
-Only what our archives hold is accepted: members with the expected names, C order, unsigned bytes.
+Only what our archives hold is accepted: members with the expected names, C order, unsigned integers of one or
+two bytes, and names in Unicode.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from pellucid.errors import DataError
 MOST_BYTES = 2**26  # of one array, unpacked
 MOST_EXPANSION = 100
 SLACK = 2**20
+TYPES = rb"\|u1|<u2|<U[1-9]\d{0,2}"
 HEADER = re.compile(
-    rb"\{'descr': '\|u1', 'fortran_order': False, 'shape': \((\d{1,10}(?:, \d{1,10}){0,3}),?\), \} *\n"
+    rb"\{'descr': '("
+    + TYPES
+    + rb")', 'fortran_order': False, 'shape': \((\d{1,10}(?:, \d{1,10}){0,3}),?\), \} *\n"
 )
 BROKEN = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, ValueError, RuntimeError,
@@ -32,13 +36,13 @@ BROKEN = (
 
 
 def read(path: str | Path, names: Collection[str], *, most_bytes: int = MOST_BYTES) -> dict[str, np.ndarray]:
-    """Read the uint8 arrays ``names`` of an NPZ file.
+    """Read the arrays ``names`` of an NPZ file: uint8, uint16 or text.
 
     Returns:
         name -> array, in the order of ``names``; other members of the file are not touched.
     Raises:
-        DataError: the file is missing or corrupt, an array is missing, larger than ``most_bytes`` or not
-            of unsigned bytes.
+        DataError: the file is missing or corrupt, an array is missing, larger than ``most_bytes`` or of
+            another type.
     """
     return parse(idx.contents(Path(path), most_bytes), names, name=str(path), most_bytes=most_bytes)
 
@@ -75,13 +79,13 @@ def member(file: zipfile.ZipFile, key: str, most_bytes: int) -> bytes:
 
 
 def array(content: bytes, name: str) -> np.ndarray:
-    """Turn the bytes of an NPY file (version 1.0, unsigned bytes, C order) into its array."""
+    """Turn the bytes of an NPY file (version 1.0, C order, a type of ``TYPES``) into its array."""
     length = int.from_bytes(content[8:10], "little")
     header = HEADER.fullmatch(content[10 : 10 + length])
     if content[:8] != b"\x93NUMPY\x01\x00" or header is None:
-        raise DataError(f"{name}: not an NPY 1.0 array of unsigned bytes; {idx.FRESH}")
-    shape = tuple(map(int, header[1].split(b", ")))
-    declared, present = math.prod(shape), len(content) - 10 - length
+        raise DataError(f"{name}: not an NPY 1.0 array of unsigned integers or names; {idx.FRESH}")
+    kind, shape = np.dtype(header[1].decode()), tuple(map(int, header[2].split(b", ")))
+    declared, present = math.prod(shape) * kind.itemsize, len(content) - 10 - length
     if declared != present or not declared:
         raise DataError(f"{name}: shape {shape} needs {declared} bytes, {present} follow; {idx.FRESH}")
-    return np.frombuffer(content, np.uint8, offset=10 + length).reshape(shape).copy()
+    return np.frombuffer(content, kind, offset=10 + length).reshape(shape).copy()

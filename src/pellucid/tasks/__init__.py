@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 TASKS = {
     "digits": "pellucid.tasks.digits:Digits",
+    "sketches": "pellucid.tasks.sketches:Sketches",
 }
 NETWORKS = {
     "digits": ("mlp", "cnn", "lenet", "example"),
+    "sketches": ("cnn", "strokes"),
 }
 SUMMARIES = {
     "digits": "read handwritten digits with an MLP or a CNN (MNIST); the main job",
+    "sketches": "play pictionary: guess drawings, from pixels or from pen strokes (Quick, Draw!)",
 }
 
 

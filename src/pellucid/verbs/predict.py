@@ -44,7 +44,11 @@ def stages_of(ready: Ready, source: str | Path | np.ndarray) -> tuple[dict[str, 
     if isinstance(source, str) and source.startswith(VALID):
         return _of_data(ready, source.removeprefix(VALID))
     takes = ready.task.takes
-    if takes.kind != "text" and isinstance(source, (str, Path)) and not Path(source).is_file():
+    if (
+        takes.kind not in ("text", "drawing")
+        and isinstance(source, (str, Path))
+        and not Path(source).is_file()
+    ):
         what = "is a directory" if Path(source).is_dir() else "there is no such file"
         raise DataError(f"{source}: {what}; give a file, or {VALID}12 for a validation sample")
     return takes.read(source, ready.facts), None
