@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 TASKS = {
     "digits": "pellucid.tasks.digits:Digits",
+    "sentences": "pellucid.tasks.sentences:Sentences",
 }
 NETWORKS = {
     "digits": ("mlp", "cnn", "lenet", "example"),
+    "sentences": ("rand", "static", "non-static", "multichannel"),
 }
 SUMMARIES = {
     "digits": "read handwritten digits with an MLP or a CNN (MNIST); the main job",
+    "sentences": "classify text with a convolution over words (Kim 2014)",
 }
 
 
