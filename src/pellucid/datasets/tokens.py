@@ -6,6 +6,9 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 
 from pellucid.errors import UsageError, near
 
@@ -65,6 +68,16 @@ def number(word: str, vocabulary: Sequence[str]) -> int:
     """Return the number of a word in a sorted vocabulary; ``UNKNOWN`` for a word that is not in it."""
     place = bisect_left(vocabulary, word)
     return place + FIRST if place < len(vocabulary) and vocabulary[place] == word else UNKNOWN
+
+
+def spelled(sample: np.ndarray, facts: dict[str, Any]) -> list[str]:
+    """Return the words of numbers ``(L,)``; an unknown word as <unknown>, padding not at all."""
+    words = facts["words"]
+    return [
+        words[number - FIRST] if number >= FIRST else "<unknown>"
+        for number in np.asarray(sample).tolist()
+        if number != PAD
+    ]
 
 
 def _kim(text: str) -> str:

@@ -11,8 +11,6 @@ gradient. That is what ``forward`` computes, several times as fast as the convol
 
 from __future__ import annotations
 
-import copy
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -131,15 +129,46 @@ class TextCNN(nn.Module):
             for channel in self.channels.values():
                 channel.weight[rows] = vectors.to(channel.weight)
 
-    def layers(self) -> nn.Sequential:
-        """Return the same network as plain torch layers, one after the other, with copies of the weights."""
-        return nn.Sequential(
-            OrderedDict(
-                vectors=Vectors([copy.deepcopy(channel.weight) for channel in self.channels.values()]),
-                filters=Filters(copy.deepcopy(self.convolutions), len(self.channels)),
-                scores=copy.deepcopy(self.scores),
-            )
-        )
+    def embedded(self, words: Tensor) -> Tensor:
+        """Return the vectors of all places, channels added up: ``(N, L)`` -> ``(N, L, size)``."""
+        return torch.stack([channel(words) for channel in self.channels.values()]).sum(0)
+
+    def layers(self) -> WrittenOut:
+        """Return the same network as plain torch layers, with the same weights, to look inside."""
+        return WrittenOut(self)
+
+
+class WrittenOut(nn.Module):
+    """TextCNN as the paper defines it, layer by layer; gives what the network it is made of gives.
+
+    The children are ``vectors`` (and ``fixed``, where there are two channels), ``conv3``, ``relu3``, ``max3`` and so
+    on, ``dropout`` and ``scores``. Filters look at both channels and add: so the channels are added first.
+    """
+
+    def __init__(self, network: TextCNN):
+        super().__init__()
+        first, *others = network.channels.values()
+        self.vectors = first
+        if others:
+            self.fixed = others[0]
+        for width, convolution in zip(network.widths, network.convolutions, strict=True):
+            self.add_module(f"conv{width}", convolution)
+            self.add_module(f"relu{width}", nn.ReLU())
+            self.add_module(f"max{width}", nn.AdaptiveMaxPool1d(1))
+        self.dropout, self.keep, self.scores = network.dropout, network.keep, network.scores
+        self.widths = network.widths
+
+    def forward(self, words: Tensor) -> Tensor:
+        """``(N, L)`` int64 -> ``(N, classes)``."""
+        vectors = self.vectors(words)  # (N, L, size)
+        if hasattr(self, "fixed"):
+            vectors = vectors + self.fixed(words)
+        columns = vectors.transpose(1, 2)
+        pooled = []
+        for width in self.widths:
+            answers = getattr(self, f"relu{width}")(getattr(self, f"conv{width}")(columns))  # (N, maps, L - h + 1)
+            pooled.append(getattr(self, f"max{width}")(answers)[:, :, 0])
+        return self.scores(self.dropout(torch.cat(pooled, 1)) * self.keep)
 
 
 class WordVectors(nn.Embedding):

@@ -274,17 +274,7 @@ class Sentences(Task):
         """Draw the words as the network got them, and the probability of each class."""
         from pellucid.plots import sequences  # matplotlib is slow to import and only pictures need it
 
-        return sequences.answer(spelled(sample, facts), answer.probabilities)
-
-
-def spelled(sample: np.ndarray, facts: dict[str, Any]) -> list[str]:
-    """Return the words of a raw sample, (L,) numbers; an unknown word as <unknown>, padding not at all."""
-    words = facts["words"]
-    return [
-        words[number - tokens.FIRST] if number >= tokens.FIRST else "<unknown>"
-        for number in np.asarray(sample).tolist()
-        if number != tokens.PAD
-    ]
+        return sequences.answer(tokens.spelled(sample, facts), answer.probabilities)
 
 
 def paper() -> Sentences:
