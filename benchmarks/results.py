@@ -21,6 +21,12 @@ ACCURACY_COLUMNS = (
     *("paper", "source", "seconds", "command", "machine"),
 )
 
+SENTENCES = FOLDER / "sentences.csv"
+SENTENCES_COLUMNS = (
+    *("date", "name", "dataset", "score", "deviation", "scores", "n"),
+    *("protocol", "paper", "source", "seconds", "command", "machine"),
+)
+
 
 def read(path: Path, columns: Sequence[str]) -> list[Row]:
     """The rows of a results file; none when there is no file yet.

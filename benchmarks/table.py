@@ -32,6 +32,7 @@ NAMES = {
     "sklearn_mlp": "scikit-learn, MLPClassifier",
     "pytorch_example": "PyTorch's MNIST example, an image at a time",
     "without_looks": "the same steps without a look for NaN",
+    "textcnn_pytorch": "plain PyTorch port, Conv2d and dense Adadelta",
     "bare_loop": "the bare loop, same steps",
     "import_torch": '`python -c "import torch"`',
     "python": '`python -c "pass"`',
@@ -103,8 +104,10 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row]) -> dict[str, str]:
     names = dict.fromkeys(row["benchmark"] for row in speed)
     tables = {name: speed_table([row for row in speed if row["benchmark"] == name]) for name in names}
     whole = "\n".join(f"**{name}**\n\n{tables[name]}" for name in names)
+    kim = results.read(results.SENTENCES, results.SENTENCES_COLUMNS)
     return {
         **tables,
+        "sentences": sentences_table(kim) if kim else NOT_YET,
         "speed": whole or NOT_YET,
         "accuracy": accuracy_table(accuracy) if accuracy else NOT_YET,
     }
@@ -139,6 +142,23 @@ def accuracy_table(rows: Sequence[Row]) -> str:
             for row in rows
         ),
     )
+
+
+def sentences_table(rows: Sequence[Row]) -> str:
+    """Test accuracy of each network on sentences and of the linear model beside it, and the paper's."""
+    head = ["experiment", "test accuracy", "protocol", "texts", "paper", "training"]
+    lines = (
+        [
+            f"`{row['name']}`",
+            _percent(row["score"]) + (f", deviation {_percent(row['deviation'])}" if row["deviation"] else ""),
+            row["protocol"],
+            f"{int(row['n']):,}",
+            f"{_percent(row['paper'])} ({row['source']})" if row["paper"] else "",
+            f"{float(row['seconds']):.3g} s",
+        ]
+        for row in rows
+    )
+    return _markdown(head, lines)
 
 
 def _system(row: Row) -> str:

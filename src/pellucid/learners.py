@@ -10,7 +10,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,14 @@ class Material(Protocol):
         """What the data taught."""
 
 
+@runtime_checkable
+class Bounded(Protocol):
+    """A layer whose weights must stay within bounds, such as a largest norm: it says so by this method."""
+
+    def constrain(self) -> None:
+        """Bring the weights back within their bounds; called after every step, before anything looks at them."""
+
+
 class Supervised:
     """Learn from inputs with targets: model, loss, optimiser, schedule, one update.
 
@@ -84,6 +92,7 @@ class Supervised:
             device.keep_heap()
         self.optimizer = _optimizer(self.network, self.training)
         self.average = _average(self.network, self.training.ema)
+        self.bounded = [layer for layer in self.network.modules() if isinstance(layer, Bounded)]
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
         self.forward: Callable[[Tensor], Tensor] = _distributed(self.network)
         if self.training.compile:
@@ -97,7 +106,7 @@ class Supervised:
             yield inputs.to(self.device, memory_format=self.layout), targets.to(self.device)
 
     def update(self, batch: tuple[Tensor, Tensor], step: int) -> Tensor:
-        """Make one update: forward, loss, backward, clip, step, average.
+        """Make one update: forward, loss, backward, clip, step, constraints, average.
 
         Raises:
             NonFinite: the loss or a gradient is not finite, and the weights are as they were; or a weight is
@@ -114,6 +123,8 @@ class Supervised:
         self._clip(loss.detach(), inputs, step)
         optimizers.set_rate(self.optimizer, self._factor(step))
         self.optimizer.step()
+        for layer in self.bounded:
+            layer.constrain()
         self._require(finite([p.detach() for p in self.parameters]), loss.detach(), inputs, step)
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
@@ -251,7 +262,7 @@ class Supervised:
 
     def _clip(self, loss: Tensor, inputs: Tensor, step: int) -> None:
         """Look at the loss and the gradient, and clip the gradient's norm where asked to."""
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        gradients = [numbers(p.grad) for p in self.parameters if p.grad is not None]
         if self.training.clip is None:
             self._require(finite([loss, *gradients]), loss, inputs, step)
             return
@@ -262,7 +273,7 @@ class Supervised:
     def _require(self, good: bool, loss: Tensor, inputs: Tensor, step: int) -> None:
         if good:
             return
-        norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+        norm = nn.utils.get_total_norm([numbers(p.grad) for p in self.parameters if p.grad is not None])
         where = first_non_finite(self.network, inputs)
         raise NonFinite(
             f"step {step + 1}: the loss is {float(loss):g} and gradient norm {float(norm):g}; first seen "
@@ -277,6 +288,11 @@ def finite(tensors: list[Tensor]) -> bool:
     """
     total = torch.stack([tensor.sum() for tensor in tensors]).sum()
     return math.isfinite(total) or all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+
+
+def numbers(gradient: Tensor) -> Tensor:
+    """Return the numbers of a gradient: of one that holds only some rows of a table, these rows."""
+    return gradient.coalesce().values() if gradient.is_sparse else gradient
 
 
 def outputs_of(network: nn.Module, task: Any, split: Any, facts: dict[str, Any]) -> tuple[Tensor, Tensor]:
@@ -324,7 +340,7 @@ def first_non_finite(network: nn.Module, inputs: Tensor) -> str:
     if found:
         return f"layer {found[0]}"
     for name, parameter in network.named_parameters():
-        if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
+        if parameter.grad is not None and not bool(torch.isfinite(numbers(parameter.grad)).all()):
             return f"the gradient of {name}"
     return "the loss"
 
@@ -352,8 +368,9 @@ def _average(network: nn.Module, decay: float | None) -> Any:
 
 def _optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
     rate, decay = training.learning_rate, training.weight_decay
+    rho, beta2 = training.rho, training.beta2
     return optimizers.build(
-        training.optimizer, network, learning_rate=rate, weight_decay=decay, beta2=training.beta2
+        training.optimizer, network, learning_rate=rate, weight_decay=decay, rho=rho, beta2=beta2
     )
 
 

@@ -1,4 +1,4 @@
-"""Pictures that people bring: PNG and JPEG files into arrays, and arrays into PNG.
+"""What people bring: pictures (PNG and JPEG files into arrays, and arrays into PNG), and text.
 
 The kind of file is taken from its first bytes, its size is checked before a pixel is decoded, and what is
 not one picture in grey or colour (animated, CMYK) is refused with a reason.
@@ -38,7 +38,7 @@ class Input(Protocol):
     """How a source that a person names becomes one raw sample; every task has one as ``takes``.
 
     Class attributes:
-        kind: what a person gives, "image"; pages and pictures are chosen by it.
+        kind: what a person gives, "image" or "text"; pages and pictures are chosen by it.
     """
 
     @property
@@ -78,6 +78,44 @@ class ImageInput:
         except DataError as error:  # the reader of pixels does not know the file's name
             name = "the picture" if isinstance(source, bytes) else source
             raise DataError(f"{name}: {error}") from error
+
+
+@dataclass(frozen=True)
+class TextInput:
+    """What a task takes when it takes text.
+
+    Args:
+        into: (text, facts) -> stages by name, in order; the last one is what ``Task.prepare`` takes.
+    """
+
+    into: Callable[[str, dict[str, Any]], dict[str, np.ndarray]]
+    kind: ClassVar[str] = "text"
+
+    def read(self, source: str | Path | bytes | np.ndarray, facts: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return the stages of a text (a str), of a file of one text (a Path), of UTF-8 bytes, or of an array.
+
+        Raises:
+            DataError: the file cannot be read, is not UTF-8, or holds no word.
+        """
+        if isinstance(source, np.ndarray):
+            return {"sample": source}
+        if isinstance(source, Path):
+            source = file_bytes(source)
+        return dict(self.into(source if isinstance(source, str) else utf8(source, "the text"), facts))
+
+
+def utf8(content: bytes, name: str) -> str:
+    """Return bytes as text.
+
+    Raises:
+        DataError: they are not UTF-8.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        wrong = f"byte 0x{content[error.start]:02x}"
+        raise DataError(f"{name}, line {line}: not UTF-8 ({wrong}); save the text again as UTF-8") from None
 
 
 def picture(source: str | Path | bytes, *, long_side: int = LONG_SIDE) -> np.ndarray:

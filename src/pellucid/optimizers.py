@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from pellucid.errors import RunError, UsageError, near
+from pellucid.rows import RowAdadelta
 
 # What `build` uses for every setting that is not given. The learning rates come from a 1-2-5 scan on MNIST's
 # 784-512-512-10 network (batch 128, 2 epochs, Muon 1, constant rate, one seed), judged on the last 5,000
@@ -30,6 +31,8 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "nadam": {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
     "muon": {"learning_rate": 1e-3, "weight_decay": 0.01, "momentum": 0.95},
 }
+
+BY_ROWS = ("adadelta",)  # what can follow a gradient that holds only some rows of a table
 
 SCHEDULES = ("constant", "linear", "cosine", "one-cycle", "exponential")
 LOWEST = 1e-6  # factor at the first step of the exponential schedule
@@ -83,7 +86,11 @@ def build(
             f"{name}: there is no parameter to train; every one of them is frozen or there is none."
         )
 
-    optimizer = _muon(tensors, module, settings) if name == "muon" else _single(name, tensors, settings)
+    tables = [] if module is None else _tables(module, name)
+    if tables:
+        optimizer: torch.optim.Optimizer = _by_rows(tensors, tables, settings)
+    else:
+        optimizer = _muon(tensors, module, settings) if name == "muon" else _single(name, tensors, settings)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
     return optimizer
@@ -264,6 +271,33 @@ def _single(name: str, tensors: list[nn.Parameter], settings: dict[str, float]) 
             return torch.optim.AdamW(groups, lr=rate, betas=betas, eps=epsilon, fused=fused)
         case _:
             return torch.optim.NAdam(groups, lr=rate, betas=betas, eps=epsilon, foreach=True)
+
+
+def _tables(module: nn.Module, name: str) -> list[nn.Parameter]:
+    """Return the tables whose gradients hold rows only; not every optimiser can take them."""
+    tables = [m.weight for m in module.modules() if isinstance(m, nn.Embedding) and m.sparse]
+    tables = [table for table in tables if table.requires_grad]
+    if tables and name not in BY_ROWS:
+        raise UsageError(f"{name} needs whole gradients, and an embedding gives rows; use {', '.join(BY_ROWS)}.")
+    return tables
+
+
+def _by_rows(
+    tensors: list[nn.Parameter], tables: list[nn.Parameter], settings: dict[str, float]
+) -> torch.optim.Optimizer:
+    if settings["weight_decay"]:
+        raise UsageError("weight decay moves every row of a table in every step; leave it at 0 here.")
+    rowwise = {id(table) for table in tables}
+    groups = [
+        {"params": [p for p in tensors if id(p) not in rowwise]},
+        {"params": tables, "rows": True},
+    ]
+    return RowAdadelta(
+        [group for group in groups if group["params"]],
+        lr=settings["learning_rate"],
+        rho=settings["rho"],
+        eps=settings["epsilon"],
+    )
 
 
 def _muon(tensors: list[nn.Parameter], module: nn.Module | None, settings: dict[str, float]) -> MuonAdamW:

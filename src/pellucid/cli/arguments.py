@@ -188,7 +188,7 @@ def _with_own_rates(task: Task, optimizer: str | None) -> Task:
     """Forget the rates that a setting found for one optimiser when another is asked for."""
     if optimizer in (None, task.training.optimizer):
         return task
-    training = dataclasses.replace(task.training, learning_rate=None, weight_decay=None, beta2=None)
+    training = dataclasses.replace(task.training, learning_rate=None, weight_decay=None, beta2=None, rho=None)
     return dataclasses.replace(task, training=training)
 
 

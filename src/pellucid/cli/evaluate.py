@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.cli.arguments import Parser, open_network
 from pellucid.cli.screen import Screen
-from pellucid.errors import PellucidError, UsageError
+from pellucid.errors import GateFailed, PellucidError, UsageError
 
 PARSER = (
     "Test a trained network on its test set, and write scores.json, pictures and report.html into the run."
@@ -24,16 +24,21 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     )
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--no-report", action="store_true", help="only the scores: no pictures, no page")
+    parser.add_argument(
+        "--folds", type=int, metavar="N", help="cross-validation: one network a fold, trained where it is missing"
+    )
     flags = parser.read(words)
     gates = dict(_gate(text) for text in flags.at_least)
     trained = open_network(flags.reference, flags.task_file)
+    if flags.folds is not None:
+        return _folds(trained, flags, gates, screen), 0
     from pellucid.verbs import evaluate  # torch is loaded by now
 
     evaluate.check_gates(trained, gates)
     found = evaluate.evaluate(trained, command=" ".join(["pellucid", "evaluate", *words]))
     for name, score in found.scores.items():
         screen.show(f"{name}: {score}")
-    _show_classes(found.document, screen)
+    _show_classes(found.document, f"{trained.task.takes.kind}s", screen)
     if not flags.no_report:
         _report(trained, found, screen)
     result = {"run": str(trained.run.path), **found.document}
@@ -43,6 +48,31 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         error.found = result
         raise
     return result, 0
+
+
+def _folds(trained: Any, flags: Any, gates: dict[str, float], screen: Screen) -> dict[str, Any]:
+    """Test one network a fold; print each, then their mean and deviation."""
+    from pellucid.verbs import folds
+
+    tested = []
+    for fold in folds.cross_validate(trained, flags.folds):
+        tested.append(fold)
+        screen.say(f"fold {fold.number}: accuracy {fold.accuracy}")
+    found = folds.summary(tested)
+    shares = [[each["fold"], f"{each['accuracy']['value']:.2%}", each["accuracy"]["n"]] for each in found["folds"]]
+    screen.table(["fold", "accuracy", "texts"], shares)
+    screen.show(
+        f"mean of {len(tested)} folds {found['mean']:.2%}, deviation {found['deviation']:.2%}; "
+        f"each of {found['n']:,} tested once"
+    )
+    for name, least in gates.items():
+        if name != "accuracy":
+            raise UsageError(f"--at-least {name}: with --folds it is accuracy=VALUE, the mean of the folds")
+        if found["mean"] < least:
+            failed = GateFailed(f"the mean accuracy is {found['mean']:.4f}; --at-least asked for {least:g}")
+            failed.found = found
+            raise failed
+    return {"run": str(trained.run.path), **found}
 
 
 def _report(trained: Any, found: Any, screen: Screen) -> None:
@@ -70,7 +100,7 @@ def _gate(text: str) -> tuple[str, float]:
     return name, least
 
 
-def _show_classes(document: dict[str, Any], screen: Screen) -> None:
+def _show_classes(document: dict[str, Any], kind: str, screen: Screen) -> None:
     if "per_class" not in document:
         return
     rows = [
@@ -83,7 +113,7 @@ def _show_classes(document: dict[str, Any], screen: Screen) -> None:
         ]
         for row in document["per_class"]
     ]
-    screen.table(["class", "precision", "recall", "F1", "images"], rows)
+    screen.table(["class", "precision", "recall", "F1", kind], rows)
     before, after = document["calibration"]["ece"], document["calibration_with_temperature"]["ece"]
     screen.show(
         f"calibration error (ECE): {before:.2%}; {after:.2%} with the temperature "

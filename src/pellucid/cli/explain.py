@@ -26,10 +26,15 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     from pellucid.cli.pictures import write
     from pellucid.verbs import explain, predict
 
+    target = _target(flags.target, trained.facts.get("classes", []))
+    folder = flags.out or Path("runs") / f"explain-{trained.task.name}"
+    if trained.task.takes.kind == "text":
+        from pellucid.cli import texts
+
+        return texts.explain(trained, flags.input, target, folder, screen), 0
     stages, _ = predict.stages_of(trained, flags.input)
     sample = predict.raw_sample(stages)
-    found = explain.explain(trained, sample, _target(flags.target, trained.facts.get("classes", [])))
-    folder = flags.out or Path("runs") / f"explain-{trained.task.name}"
+    found = explain.explain(trained, sample, target)
     screen.show(f"the answer is {found.answer.text}; explained is {found.target}")
     rows = [
         [name, f"{value:+.2f}", "passes" if abs(value) < 0.5 else "doubtful"]

@@ -35,8 +35,12 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
     data = task.data()
     if not 0 <= flags.index < len(data.train):
-        raise UsageError(f"--index is {flags.index}; there are training images 0 to {len(data.train) - 1}")
+        raise UsageError(f"--index is {flags.index}; there are training samples 0 to {len(data.train) - 1}")
     folder = flags.out or Path("runs") / f"look-{task.name}"
+    if task.takes.kind == "text":
+        from pellucid.cli import texts
+
+        return texts.look(task, data, flags.index, folder, screen), 0
     found = look.counts(data)
     _tell(found, screen)
     _numbers(data, flags.index, screen)

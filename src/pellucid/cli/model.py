@@ -25,13 +25,16 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         screen.show(parser.format_help())
     flags, fields = parser.parse_known_args(rest)
     task = read_task(name, fields, program=f"pellucid model {name}")
+    import torch
+
     from pellucid.cli.pictures import write
     from pellucid.explain import anatomy
     from pellucid.plots import network as drawing
     from pellucid.verbs.look import first_input
 
     network, shape = first_input(task)
-    layers, totals = anatomy.describe(network, shape), anatomy.totals(network, shape)
+    dtype = torch.int64 if task.takes.kind == "text" else torch.float32  # numbers of words
+    layers, totals = (f(network, shape, dtype=dtype) for f in (anatomy.describe, anatomy.totals))
     _tell(layers, totals, screen)
     name = getattr(task, "network", "network")
     out = file_for(flags.out or Path("runs") / f"{task.name}-{name}.png", ".png")
@@ -70,7 +73,7 @@ def _drawn(layer: Any) -> dict[str, Any]:
     return {
         "name": layer.name,
         "kind": layer.kind,
-        "shape": layer.output_shape,
+        "shape": (1, *layer.output_shape) if len(layer.output_shape) == 2 else layer.output_shape,
         "parameters": layer.parameters,
     }
 

@@ -19,6 +19,10 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     trained = _open(flags)
     from pellucid.verbs import predict  # torch is loaded by now
 
+    if trained.task.takes.kind == "text":
+        from pellucid.cli import texts
+
+        return texts.predict(trained, flags.inputs, flags.show, screen), 0
     answers: list[dict[str, Any]] = []
     problems: list[PellucidError] = []
     drawn: list[str] = []
@@ -45,12 +49,12 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
 def _parser() -> Parser:
     parser = Parser(
-        "predict", "Ask a trained network. A picture may be a photograph of handwriting on paper."
+        "predict", "Ask a trained network: pictures, photographs, or texts, whatever it was trained on."
     )
     parser.add_argument(
         "reference", metavar="RUN|TASK|FILE.onnx", help="a run, a released model, an exported file"
     )
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a PNG or JPEG file, or valid:12")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a PNG or JPEG file, a text, a file of texts, - for stdin, or valid:12")
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--engine", choices=("torch", "onnx"), default="torch", help="what computes")
     parser.add_argument(

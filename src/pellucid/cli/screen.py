@@ -84,6 +84,14 @@ class Screen:
         """Return the text in blue on a terminal."""
         return f"\x1b[34m{text}\x1b[0m" if self.colour else text
 
+    def shade(self, text: str, value: float) -> str:
+        """Return the text on orange for a value up to 1, on blue down to -1; with + or - without colours."""
+        step = min(4, round(abs(value) * 4))
+        if not self.colour:
+            return text + ("+" if value > 0 else "-") * step
+        ground = ((), (223, 222, 215, 208), (189, 153, 111, 68))[1 if value > 0 else 2]
+        return f"\x1b[30;48;5;{ground[step - 1]}m{text}\x1b[0m" if step else text
+
     def _close_line(self) -> None:
         if self._open_line:
             _write(sys.stderr, "\n")

@@ -37,6 +37,12 @@ def resting(model: nn.Module) -> Iterator[nn.Module]:
             module.training = mode
 
 
+def written_out(model: nn.Module) -> nn.Module:
+    """Return a network layer by layer: one that computes in fewer steps than it is defined in says how."""
+    layers = getattr(model, "layers", None)
+    return layers() if callable(layers) else model
+
+
 @dataclass
 class Seen:
     """What went into and came out of one module in one call; ``before`` is a copy made in time."""

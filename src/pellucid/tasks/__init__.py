@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 TASKS = {
     "digits": "pellucid.tasks.digits:Digits",
     "sketches": "pellucid.tasks.sketches:Sketches",
+    "sentences": "pellucid.tasks.sentences:Sentences",
 }
 NETWORKS = {
     "digits": ("mlp", "cnn", "lenet", "example"),
     "sketches": ("cnn", "strokes"),
+    "sentences": ("rand", "static", "non-static", "multichannel"),
 }
 SUMMARIES = {
     "digits": "read handwritten digits with an MLP or a CNN (MNIST); the main job",
     "sketches": "play pictionary: guess drawings, from pixels or from pen strokes (Quick, Draw!)",
+    "sentences": "classify text with a convolution over words (Kim 2014)",
 }
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pellucid import metrics
+from pellucid.datasets import tokens
 from pellucid.errors import GateFailed, UsageError, near
 from pellucid.explain import inside, robustness
 from pellucid.learners import outputs_of
@@ -125,6 +126,10 @@ def _judge_classes(
         }
         for i in worst
     ]
+    if trained.task.takes.kind == "text":
+        for mistake in document["mistakes"]:
+            raw, _ = test[torch.tensor([mistake["index"]])]
+            mistake["text"] = " ".join(tokens.spelled(raw[0].numpy(), trained.facts))
     arrays.update(worst=worst, probabilities=probabilities)
     _add_images(trained, test, document, arrays)
 

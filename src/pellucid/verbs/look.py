@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pellucid.explain import watching
 from pellucid.plots import curves, images
 from pellucid.task import Data, Task
 
@@ -80,4 +81,4 @@ def first_input(task: Task) -> tuple[nn.Module, tuple[int, ...]]:
     """Return the task's untrained network and the shape of one prepared input."""
     data = task.data()
     inputs, _ = task.prepare(data.train[torch.arange(1)][0], facts=data.facts)
-    return task.model(data.facts), tuple(inputs.shape[1:])
+    return watching.written_out(task.model(data.facts)), tuple(inputs.shape[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,17 @@ def answer_to(ready: Ready, sample: np.ndarray) -> Answer:
     """Answer one raw sample, as the data hold it."""
     with torch.inference_mode():
         return ready.task.answer(ready.network(prepared(ready, sample))[0], ready.facts)
+
+
+def answers_to(ready: Ready, samples: Sequence[np.ndarray]) -> list[Answer]:
+    """Answer many raw samples at once; sequences may differ in length, and 0 is put after the shorter ones."""
+    longest = max(len(sample) for sample in samples)
+    whole = np.zeros((len(samples), longest), samples[0].dtype)
+    for row, sample in zip(whole, samples, strict=True):
+        row[: len(sample)] = sample
+    inputs, _ = ready.task.prepare(torch.from_numpy(whole), facts=ready.facts)
+    with torch.inference_mode():
+        return [ready.task.answer(output, ready.facts) for output in ready.network(inputs)]
 
 
 def prepared(ready: Ready, sample: np.ndarray) -> Tensor:
