@@ -36,7 +36,7 @@ def test_the_chain_adds_up_to_what_autograd_says(walked, name, index):
 
 @pytest.mark.parametrize(("name", "index"), [*WEIGHTS, ("conv1.bias", (2,))])
 def test_nudging_the_weight_gives_the_same_slope(walked, name, index):
-    model, images, walk_ = walked
+    model, _, walk_ = walked
     double = one_weight(model, walk_, name, index).difference
     assert one_weight(model, walk_, name, index).gradient == pytest.approx(double, rel=1e-4, abs=1e-8)
 

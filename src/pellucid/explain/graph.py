@@ -20,8 +20,8 @@ from pellucid.explain.fields import RESHAPES
 from pellucid.explain.watching import leaves, resting
 
 LOOKS = RESHAPES | {
-    "__getitem__", "__get__", "permute", "transpose", "t", "unsqueeze", "expand", "expand_as", "contiguous", "clone",
-    "detach", "to", "float", "double", "type_as", "chunk", "split", "unbind", "movedim", "narrow", "select",
+    "__getitem__", "__get__", "permute", "transpose", "t", "unsqueeze", "expand", "expand_as", "contiguous",
+    "clone", "detach", "to", "float", "double", "type_as", "chunk", "split", "unbind", "movedim", "narrow", "select",
 }  # fmt: skip
 MOST_NODES = 5000
 

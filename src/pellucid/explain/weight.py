@@ -1,4 +1,4 @@
-"""One weight: the numbers that make its gradient, two proofs of it, and the step each optimiser would take."""
+"""One weight: the numbers that make its gradient, two proofs of it, and each optimiser's step."""
 
 from __future__ import annotations
 

@@ -256,9 +256,9 @@ NODES: dict[str, Callable[..., np.ndarray]] = {
     "largest": lambda scene, given="1": np.float32(scene.softmax(given).largest),
     "probabilities": lambda scene, given="1": scene.softmax(given).probabilities,
     "loss": _loss,
-    "loss-gradient": lambda scene, target, given="1": walk.cross_entropy(
-        changed(scene.scores, given), _class(scene, target)
-    ).gradient,
+    "loss-gradient": lambda scene, target, given="1": (
+        walk.cross_entropy(changed(scene.scores, given), _class(scene, target)).gradient
+    ),
     "input-gradient": lambda scene, target: scene.walk(_class(scene, target)).inputs_gradient,
     "upstream": _upstream,
     "gradient": _parameter,
