@@ -4,6 +4,7 @@
  */
 
 const ROOT = "api/v1";
+const KEPT = "pellucid-token";
 const TYPES = { float32: Float32Array, uint8: Uint8Array, int64: BigInt64Array, int32: Int32Array, bool: Uint8Array };
 
 export class ApiError extends Error {
@@ -89,7 +90,7 @@ export function decode(block) {
 async function send(where, options) {
   let answer;
   try {
-    answer = await fetch(where, { credentials: "same-origin", ...options });
+    answer = await fetch(where, { credentials: "same-origin", headers: permission(), ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     dispatchEvent(new Event("pellucid:away"));
@@ -102,8 +103,18 @@ async function send(where, options) {
   return body;
 }
 
-/** The start-up token came in the address that the command printed; the server's page carries it on. */
+/**
+ * The start-up token comes in the address that the command printed, after the #, which no browser sends to a server.
+ * It is kept for this address only and taken out of the address line.
+ */
+export function keepToken() {
+  const found = /^#token=([^&/]+)(.*)$/.exec(location.hash);
+  if (!found) return;
+  localStorage.setItem(KEPT, decodeURIComponent(found[1]));
+  history.replaceState(null, "", "#" + found[2].replace(/^&/, ""));
+}
+
 function permission() {
-  const token = sessionStorage.getItem("pellucid-token");
-  return token ? { "X-Pellucid-Token": token } : {};
+  const token = localStorage.getItem(KEPT);
+  return token ? { Authorization: `Bearer ${token}` } : {};
 }
