@@ -42,6 +42,10 @@ WHERE = {  # third parties and the only rooms that may name them
     "onnx": {"export"},
     "onnxscript": {"export"},
     "onnxruntime": {"export"},
+    "fastapi": {"web"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
+    "anyio": {"web"},
     "torch": None,
     "numpy": None,
 }

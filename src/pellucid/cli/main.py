@@ -27,6 +27,7 @@ VERBS = {
     "compare": "one experiment, many settings, one picture",
     "lr-find": "the learning-rate range test",
     "export": "one ONNX file, checked against the original",
+    "studio": "all of it in the browser",
     "data": "fetch, verify or locate the data of a task",
     "check": "does a task of your own keep the contract?",
     "doctor": "versions, devices, extras, caches",

@@ -1,0 +1,15 @@
+/**
+ * All views, in the order in which they stand as tabs within their step.
+ *
+ * @typedef {object} View
+ * @property {string} id in the hash
+ * @property {string} title
+ * @property {string} [lead] one sentence under the title
+ * @property {"look"|"train"|"test"|"explain"|"use"} step
+ * @property {(what: {task: any, run: any}) => boolean} for
+ * @property {(element: HTMLElement, context: any) => any} mount returns (a promise of) what takes it away again
+ */
+import data from "./views/data.js";
+
+/** @type {View[]} */
+export const views = [data];
