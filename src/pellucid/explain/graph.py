@@ -19,10 +19,13 @@ from pellucid.errors import UsageError
 from pellucid.explain.fields import RESHAPES
 from pellucid.explain.watching import leaves, resting
 
+# fmt: off
 LOOKS = RESHAPES | {
     "__getitem__", "__get__", "permute", "transpose", "t", "unsqueeze", "expand", "expand_as", "contiguous",
-    "clone", "detach", "to", "float", "double", "type_as", "chunk", "split", "unbind", "movedim", "narrow", "select",
-}  # fmt: skip
+    "clone", "detach", "to", "float", "double", "type_as", "chunk", "split", "unbind", "movedim", "narrow",
+    "select",
+}
+# fmt: on
 MOST_NODES = 5000
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -93,25 +94,25 @@ def _check(shape: tuple[int, ...], channel: int, position: tuple[int, ...]) -> N
         raise UsageError(f"the layer gives {shape}; there is no output (channel, position) {spot}")
 
 
-def _kernel(module: nn.Module, channel: int) -> tuple[np.ndarray, int]:
+def _kernel(module: Any, channel: int) -> tuple[np.ndarray, int]:
     """Return the weights ``(C, *kernel)`` that make this output channel, and their first input channel."""
     if isinstance(module, nn.Linear):
         return array(module.weight[channel]), 0
-    groups, outs = module.groups, module.out_channels // module.groups  # type: ignore[operator]
-    ins = module.in_channels // groups  # type: ignore[operator]
+    groups, outs = module.groups, module.out_channels // module.groups
+    ins = module.in_channels // groups
     first = channel // outs * ins
     if isinstance(module, TRANSPOSED):
         return array(module.weight[first : first + ins, channel % outs]), first
-    return array(module.weight[channel]), first  # type: ignore[index]
+    return array(module.weight[channel]), first
 
 
 def _places(
-    module: nn.Module, extent: tuple[int, ...], position: tuple[int, ...]
+    module: Any, extent: tuple[int, ...], position: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where each tap looks, ``(*kernel, axes)``, and whether it is inside the input."""
     if isinstance(module, nn.Linear):
         return np.zeros((0,), np.int64), np.array(True)
-    kernel: tuple[int, ...] = module.kernel_size  # type: ignore[assignment]
+    kernel: tuple[int, ...] = module.kernel_size
     places = np.zeros((*kernel, len(kernel)), np.int64)
     inside = np.ones(kernel, bool)
     for tap in itertools.product(*map(range, kernel)):
@@ -126,10 +127,10 @@ def _places(
     return places, inside
 
 
-def _geometry(module: nn.Module, axis: int) -> tuple[int, int, int]:
+def _geometry(module: Any, axis: int) -> tuple[int, int, int]:
     """Return stride, padding before the first input, and dilation on one axis."""
-    stride, dilation = module.stride[axis], module.dilation[axis]  # type: ignore[index]
-    padding, size = module.padding, module.kernel_size[axis]  # type: ignore[index]
+    stride, dilation = module.stride[axis], module.dilation[axis]
+    padding, size = module.padding, module.kernel_size[axis]
     if isinstance(padding, str):
         return stride, (size - 1) * dilation // 2 if padding == "same" else 0, dilation
-    return stride, padding[axis], dilation  # type: ignore[index]
+    return stride, padding[axis], dilation

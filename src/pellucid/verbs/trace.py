@@ -15,8 +15,9 @@ from torch import nn
 
 from pellucid.errors import RunError, UsageError, near
 from pellucid.verbs import trained
+from pellucid.verbs.nodes import index
 from pellucid.verbs.predict import VALID, raw_sample, stages_of
-from pellucid.verbs.scene import Scene, index, name_of
+from pellucid.verbs.scene import Scene, name_of
 from pellucid.zoo import released
 
 REFERENCE = re.compile(
@@ -91,10 +92,10 @@ def trace(scene: Scene, ref: str) -> Traced:
     full = scene.ref(wanted.node) + ref[len(ref.partition("[")[0]) :]
     if ref not in (full, full.replace(f"@{scene.place.rpartition('@')[2]}/", "/", 1)):
         raise UsageError(f'"{ref}" is not of this scene, whose references begin {scene.place}/{scene.name}/')
-    values = np.ascontiguousarray(scene.tensor(wanted.node))
+    values = np.asarray(scene.tensor(wanted.node), order="C")
     values = values.astype(values.dtype.newbyteorder("<"))
     number = _element(values, wanted)
-    module, line = _made_by(scene.ready.network, wanted.node)
+    module, line = made_by(scene.ready.network, wanted.node)
     return Traced(
         ref=full,
         value=None if number is None else number.item(),
@@ -135,7 +136,7 @@ def open_scene(reference: Reference, source: str | None = None) -> Scene:
     if mine and name_of(sample) != reference.sample:
         raise UsageError(f"{source} becomes the input {name_of(sample)}, not {reference.sample}")
     place = f"{reference.run}@{weights}"
-    return Scene(ready, sample, place=place, name=reference.sample, true=true)
+    return Scene(ready, sample, place=place, name=reference.sample, true=true, stages=stages)
 
 
 def located(identifier: str) -> Path:
@@ -162,7 +163,7 @@ def _element(values: np.ndarray, wanted: Reference) -> np.generic | None:
     return values[wanted.index][()]
 
 
-def _made_by(network: nn.Module, node: str) -> tuple[str, str]:
+def made_by(network: nn.Module, node: str) -> tuple[str, str]:
     """Return the layer that a tensor's name speaks of, with its settings, and the line that defines it."""
     modules = {name: module for name, module in network.named_modules() if name}
     named = [part.rpartition(".")[0] if part not in modules else part for part in node.split(":")]
@@ -174,17 +175,19 @@ def _made_by(network: nn.Module, node: str) -> tuple[str, str]:
 
 
 def _line(kind: type, child: str) -> str:
-    """Return ``module:line`` of where a class defines a child, of the class itself where that is not found."""
+    """Return ``module:line`` of where a class defines a child, of the class where that is not found."""
     try:
         lines, first = inspect.getsourcelines(kind)
     except (OSError, TypeError):
         return kind.__module__
     stem = re.sub(r"\d+$", "", child)
-    for pattern in (
+    quote = "[\"']"
+    patterns = (
         rf"\b{re.escape(child)}\b\s*=",
-        rf"[\"']{re.escape(child)}[\"']",
-        rf"[\"']{re.escape(stem)}\{{",
-    ):
+        quote + re.escape(child) + quote,
+        quote + re.escape(stem) + r"\{",
+    )
+    for pattern in patterns:
         for number, line in enumerate(lines):
             if child and re.search(pattern, line.replace('f"', '"')):
                 return f"{kind.__module__}:{first + number}"

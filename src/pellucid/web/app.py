@@ -57,7 +57,7 @@ def create_app(
     app.state.library = Library(runs, kinds)
     app.state.counts = counts
     app.state.batcher = Batcher(counts=counts)
-    for router in (routes.router, inside.router, pages.router):
+    for router in (inside.router, routes.router, pages.router):  # the one that takes any name stands last
         app.include_router(router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _missing)
