@@ -9,7 +9,9 @@
  * @property {(what: {task: any, run: any}) => boolean} for
  * @property {(element: HTMLElement, context: any) => any} mount returns (a promise of) what takes it away again
  */
+import confusion from "./views/confusion.js";
 import data from "./views/data.js";
+import scores from "./views/scores.js";
 
 /** @type {View[]} */
-export const views = [data];
+export const views = [data, scores, confusion];
