@@ -9,9 +9,21 @@
  * @property {(what: {task: any, run: any}) => boolean} for
  * @property {(element: HTMLElement, context: any) => any} mount returns (a promise of) what takes it away again
  */
+import calibration from "./views/calibration.js";
 import confusion from "./views/confusion.js";
 import data from "./views/data.js";
+import mistakes from "./views/mistakes.js";
+import robustness from "./views/robustness.js";
 import scores from "./views/scores.js";
 
 /** @type {View[]} */
-export const views = [data, scores, confusion];
+export const views = [
+  // look
+  data,
+  // test
+  scores,
+  confusion,
+  mistakes,
+  calibration,
+  robustness,
+];
