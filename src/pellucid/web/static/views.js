@@ -15,15 +15,23 @@ import data from "./views/data.js";
 import mistakes from "./views/mistakes.js";
 import robustness from "./views/robustness.js";
 import scores from "./views/scores.js";
+import start from "./views/start.js";
+import use from "./views/use.js";
+import watch from "./views/watch.js";
 
 /** @type {View[]} */
 export const views = [
   // look
   data,
+  // train
+  start,
+  watch,
   // test
   scores,
   confusion,
   mistakes,
   calibration,
   robustness,
+  // use
+  use,
 ];
