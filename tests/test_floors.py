@@ -13,7 +13,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in FILES}
 
 FLOORS = {
-    "cli": 60, "web": 60, "__main__": 70, "__init__": 70,
+    "cli": 60, "web": 59, "__main__": 70, "__init__": 70,
     "api": 58,
     "verbs": 55, "tasks": 50, "checks": 45, "task": 40,
     "engine": 30, "learners": 30, "explain": 30, "plots": 30, "report": 30, "export": 30,
