@@ -1,5 +1,5 @@
 /** The frame: tasks and runs on the left, the steps above, one view in the middle. What is shown is in the hash. */
-import { address, api, get } from "./api.js";
+import { address, api, get, keepToken } from "./api.js";
 import { h, put } from "./dom.js";
 import "./elements/p-help.js";
 import { failure } from "./problem.js";
@@ -14,6 +14,7 @@ const SECONDS = { busy: 3, idle: 12, away: 1.5 }; // between looks at the list o
 
 const part = Object.fromEntries(["side", "steps", "tabs", "main", "notice", "where", "menu", "skip"].map((id) => [id, document.getElementById(id)]));
 const known = { tasks: [], runs: [] };
+keepToken();
 let place = parse(location.hash);
 let leave = () => {}; // disposes of the view that stands
 let turn = 0; // counts renderings, so that a slow one does not overwrite a newer

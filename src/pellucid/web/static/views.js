@@ -9,7 +9,29 @@
  * @property {(what: {task: any, run: any}) => boolean} for
  * @property {(element: HTMLElement, context: any) => any} mount returns (a promise of) what takes it away again
  */
+import calibration from "./views/calibration.js";
+import confusion from "./views/confusion.js";
 import data from "./views/data.js";
+import mistakes from "./views/mistakes.js";
+import robustness from "./views/robustness.js";
+import scores from "./views/scores.js";
+import start from "./views/start.js";
+import use from "./views/use.js";
+import watch from "./views/watch.js";
 
 /** @type {View[]} */
-export const views = [data];
+export const views = [
+  // look
+  data,
+  // train
+  start,
+  watch,
+  // test
+  scores,
+  confusion,
+  mistakes,
+  calibration,
+  robustness,
+  // use
+  use,
+];

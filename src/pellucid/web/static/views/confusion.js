@@ -5,6 +5,7 @@ import { number } from "../elements/p-number.js";
 import { failure } from "../problem.js";
 import { roving } from "../roving.js";
 import { imageOf, testable, withScores } from "./evaluation.js";
+import { inside } from "./inspect.js";
 
 const PAGE = 60; // images shown at once
 const PAIRS = 8; // of the list of most confused
@@ -86,7 +87,7 @@ async function show(place, context, scores, ref, truth, predicted) {
       for (const index of indices.slice(shown, shown + PAGE)) list.append(thumb(context, index, `${is}, read as ${said}`));
       shown = Math.min(indices.length, shown + PAGE);
       more.hidden = shown >= indices.length;
-      roving(list, "a");
+      roving(list, "button");
     };
     add();
     put(place, section(title, null, h("p", { class: "fine" }, number(indices.length, ref(`confusion,${truth},${predicted}`), "int"), " test images. Open one to look inside the network."), list, more));
@@ -95,9 +96,9 @@ async function show(place, context, scores, ref, truth, predicted) {
   }
 }
 
-/** One test image as a link into the network. */
-export function thumb(context, index, label) {
-  const to = context.link({ step: "explain", view: null, query: { sample: `test:${index}` } });
-  const image = h("img", { src: imageOf(context, index), alt: label, width: 56, height: 56, loading: "lazy" });
-  return h("li", {}, h("a", { href: to, title: `test image ${index}` }, image));
+/** One test image as a way into the network. */
+function thumb(context, index, label) {
+  const image = h("img", { src: imageOf(context, index), alt: "", width: 56, height: 56, loading: "lazy" });
+  const open = h("button", { type: "button", class: "open", title: `test image ${index}`, "aria-label": `test image ${index}: ${label}; look inside`, onclick: () => inside(context, index, open) }, image);
+  return h("li", {}, open);
 }

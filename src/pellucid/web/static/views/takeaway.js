@@ -1,0 +1,63 @@
+/** Use: the same network from a terminal, a program, another runtime. */
+import { copyable } from "../copy.js";
+import { h, put, section } from "../dom.js";
+import { failure } from "../problem.js";
+
+const FILES = [
+  ["report", "report.html", "Report", "one page that needs nothing else; testing writes it"],
+  ["onnx", "model.onnx", "ONNX file", "for any ONNX runtime, checked against the original"],
+  ["card", "card", "Model card", "data, licence, command, scores, limits"],
+];
+
+/** @param {any} context */
+export function takeaway(context) {
+  const { run, task, api } = context;
+  const downloads = h("ul", { class: "downloads" });
+  draw();
+  return h("div", { class: "columns" }, section("From elsewhere", "The studio's own requests work from any program on this computer.", lines(context)), section("Take it with you", null, downloads));
+
+  function draw(found = run) {
+    const has = { ...found.has, card: Boolean(found.card) };
+    put(downloads, FILES.map(([key, file, name, what]) => h("li", {}, has[key] ? h("a", { href: api.address("runs", run.id, file), download: `${run.id}-${file === "card" ? "README.md" : file}` }, name) : missing(key, name), h("small", {}, " ", what))));
+  }
+
+  function missing(key, name) {
+    if (key !== "onnx" || run.released) return h("span", { class: "fine" }, `${name}: not there`);
+    const button = h("button", { type: "button", class: "quiet small", onclick: () => make(button) }, `Make the ${name}`);
+    return button;
+  }
+
+  async function make(button) {
+    button.disabled = true;
+    button.textContent = "Exporting and checking ...";
+    try {
+      await api.act(run.id, "export");
+      for (let tries = 0; tries < 60; tries++) {
+        const found = await api.run(run.id);
+        if (found.has?.onnx) return draw(found);
+        await new Promise((done) => setTimeout(done, 1000));
+      }
+    } catch (error) {
+      button.replaceWith(failure(error));
+    }
+  }
+
+  function lines() {
+    const where = new URL(api.address("runs", run.id, "predict"), document.baseURI).href;
+    const name = run.released ? run.id.replace(/^zoo\./, "").replace(".", "/") : `runs/${run.id}`;
+    const bodies = {
+      image: ["-H 'Content-Type: image/png' --data-binary @photo.png", "photo.png"],
+      text: [`-H 'Content-Type: application/json' -d '{"text": "..."}'`, '"a text"'],
+    };
+    const [body, given] = bodies[task.takes] ?? [`-H 'Content-Type: application/json' -d '{"sample": "valid:0"}'`, "valid:0"];
+    return [
+      h("h3", {}, "curl"),
+      copyable(`curl -H "Authorization: Bearer $TOKEN" ${body} ${where}`, "Copy the curl line"),
+      h("p", { class: "fine" }, "TOKEN is what stands after #token= in the address that the studio printed when it started."),
+      h("h3", {}, "Terminal"),
+      copyable(`pellucid predict ${name} ${given}`),
+      h("h3", {}, "Python"),
+      copyable(`import pellucid\nprint(pellucid.predict("${name}", ${given.startsWith('"') ? given : `"${given}"`}).text)`, "Copy the Python lines"),
+    ];
+  }
+}
