@@ -12,9 +12,15 @@
 import calibration from "./views/calibration.js";
 import confusion from "./views/confusion.js";
 import data from "./views/data.js";
+import draw from "./views/draw.js";
+import flatten from "./views/flatten.js";
+import kernel from "./views/kernel.js";
+import layers from "./views/layers.js";
 import mistakes from "./views/mistakes.js";
+import pixels from "./views/pixels.js";
 import robustness from "./views/robustness.js";
 import scores from "./views/scores.js";
+import softmax from "./views/softmax.js";
 import start from "./views/start.js";
 import use from "./views/use.js";
 import watch from "./views/watch.js";
@@ -23,6 +29,8 @@ import watch from "./views/watch.js";
 export const views = [
   // look
   data,
+  pixels,
+  flatten,
   // train
   start,
   watch,
@@ -32,6 +40,11 @@ export const views = [
   mistakes,
   calibration,
   robustness,
+  // explain
+  layers,
+  kernel,
+  softmax,
   // use
+  draw,
   use,
 ];
