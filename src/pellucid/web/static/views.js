@@ -14,16 +14,20 @@ import confusion from "./views/confusion.js";
 import data from "./views/data.js";
 import draw from "./views/draw.js";
 import flatten from "./views/flatten.js";
+import gradient from "./views/gradient.js";
+import graph from "./views/graph.js";
 import kernel from "./views/kernel.js";
 import layers from "./views/layers.js";
 import mistakes from "./views/mistakes.js";
 import pixels from "./views/pixels.js";
+import race from "./views/race.js";
 import robustness from "./views/robustness.js";
 import scores from "./views/scores.js";
 import softmax from "./views/softmax.js";
 import start from "./views/start.js";
 import use from "./views/use.js";
 import watch from "./views/watch.js";
+import why from "./views/why.js";
 
 /** @type {View[]} */
 export const views = [
@@ -31,9 +35,12 @@ export const views = [
   data,
   pixels,
   flatten,
+  graph,
   // train
   start,
   watch,
+  gradient,
+  race,
   // test
   scores,
   confusion,
@@ -44,6 +51,7 @@ export const views = [
   layers,
   kernel,
   softmax,
+  why,
   // use
   draw,
   use,

@@ -30,7 +30,7 @@ export default {
 class Walk {
   constructor(context) {
     this.context = context;
-    this.state = { layer: context.state.layer ?? null, channel: Number(context.state.unit ?? 0), from: 0, position: (context.state.at ?? "").split(",").filter(Boolean).map(Number) };
+    this.state = { layer: context.state.layer ?? null, channel: Number(context.state.unit ?? 0), from: null, position: (context.state.at ?? "").split(",").filter(Boolean).map(Number) };
     this.sample = sampler(context, () => this.load());
     this.into = h("p-grid");
     this.out = h("p-grid");
@@ -60,16 +60,23 @@ class Walk {
     const run = this.context.run.id;
     const { sample } = this.sample;
     this.layer = this.layers.find((one) => one.name === name);
-    if (this.state.layer !== name) Object.assign(this.state, { layer: name, channel: 0, from: 0, position: [] });
+    if (this.state.layer !== name) Object.assign(this.state, { layer: name, channel: 0, from: null, position: [] });
     const [before, after] = await Promise.all(["before", "after"].map((kind) => ask(run, "tensor", { sample, node: `${kind}:${name}` })));
     this.blocks = { before: decode(before), after: decode(after) };
     this.linear = this.layer.kind === "Linear";
     this.axes = this.linear ? 0 : this.blocks.after.shape.length - 1;
     this.state.channel = Math.min(this.state.channel, this.blocks.after.shape[0] - 1);
     const extent_ = this.blocks.after.shape.slice(1);
-    if (this.state.position.length !== this.axes) this.state.position = extent_.map((size) => Math.floor(size / 2));
+    if (this.state.position.length !== this.axes) this.state.position = this.strongest(extent_);
     this.draw();
     await this.fetch();
+  }
+
+  /** Where this output map is largest: there is something to see. */
+  strongest(extent_) {
+    const size = extent_.reduce((a, b) => a * b, 1);
+    const mine = Array.from(this.blocks.after.values.slice(this.state.channel * size, (this.state.channel + 1) * size));
+    return unravel(mine.indexOf(Math.max(...mine)), extent_);
   }
 
   /** The matrices: of a 2-D layer one map, of a 1-D layer all channels over time, of a linear one the vectors. */
@@ -77,13 +84,13 @@ class Walk {
     const { before, after } = this.blocks;
     const { channel, from } = this.state;
     const flat = this.axes < 2;
-    this.before = plane(before, flat ? 0 : from);
+    this.before = plane(before, flat ? 0 : (from ?? 0));
     this.after = plane(after, flat ? 0 : channel);
     const signs = (values) => ((extent(values) ?? [0])[0] < 0 ? "diverging" : "viridis");
     const scale = this.layer.name === this.layers[0].name && this.axes === 2 ? "grey" : signs(this.before.values);
-    this.into.show({ ...this.before, title: `what goes into ${this.layer.name}`, scale, format: "g4", cell: 14 });
+    this.into.show({ ...this.before, title: `what goes into ${this.layer.name}`, scale, format: "g4", cell: 11 });
     this.out.show({ ...this.after, title: `what comes out of ${this.layer.name}`, scale: signs(this.after.values), format: "g4", cell: 20 });
-    put(this.intoSays, "input", planes(before.shape) > 1 && !flat ? `, map ${from} of ${before.shape[0]}` : "", ` (${sized(before.shape)})`);
+    put(this.intoSays, "input", planes(before.shape) > 1 && !flat ? `, map ${from ?? 0} of ${before.shape[0]}` : "", ` (${sized(before.shape)})`);
     put(this.outSays, "output", !flat ? `, map ${channel} of ${after.shape[0]}` : "", ` (${sized(after.shape)}). Arrow keys move the window.`);
     const options = this.layers.map((layer) => [layer.name, `${layer.name}: ${layer.kind}`]);
     const channels = Array.from({ length: after.shape[0] }, (_, i) => [i, String(i)]);
@@ -103,8 +110,17 @@ class Walk {
     const at = position.join(",");
     const found = await ask(this.context.run.id, "kernel", { sample: this.sample.sample, layer, channel, position: at });
     this.context.setState({ layer, unit: channel, at });
+    if (this.state.from === null && !this.linear) this.heaviest(found);
     this.mark(found);
     put(this.sum, this.linear ? terms(found) : this.windows(found), total(found));
+  }
+
+  /** Show the input map that adds most. */
+  heaviest(found) {
+    const sums = sumsOf(decode(found.products));
+    const most = sums.reduce((best, sum, i) => (Math.abs(sum) > Math.abs(sums[best]) ? i : best), 0);
+    this.state.from = most + found.first;
+    this.draw();
   }
 
   mark(found) {
@@ -112,7 +128,7 @@ class Walk {
     if (this.linear) return this.out.mark([]);
     const places = found.places.flat(this.axes - 1);
     const spots = places.filter((_, i) => found.inside.flat(Infinity)[i]);
-    const cell = this.axes === 1 ? ([column]) => ({ row: Math.max(0, from), column, rows: 1, columns: 1 }) : ([row, column]) => ({ row, column, rows: 1, columns: 1 });
+    const cell = this.axes === 1 ? ([column]) => ({ row: Math.max(0, from ?? 0), column, rows: 1, columns: 1 }) : ([row, column]) => ({ row, column, rows: 1, columns: 1 });
     this.into.mark(spots.map((spot) => ({ ...cell(spot), kind: "tap" })));
     const [row, column] = this.axes === 1 ? [channel, position[0]] : position;
     this.out.mark([{ row, column, rows: 1, columns: 1 }]);
@@ -123,7 +139,7 @@ class Walk {
     const [values, kernel, products] = ["values", "kernel", "products"].map((name) => decode(found[name]));
     const maps = products.shape[0];
     const size = products.values.length / maps;
-    const sums = Array.from({ length: maps }, (_, c) => products.values.slice(c * size, (c + 1) * size).reduce((a, b) => a + b, 0));
+    const sums = sumsOf(products);
     const mine = Math.max(0, Math.min(maps - 1, this.state.from - found.first));
     const cut = (block) => ({ ...block, values: block.values.slice(mine * size, (mine + 1) * size) });
     const line = h("div", { class: "kernel-line numbers" }, matrix("inputs in the window", cut(values), mine, found.inside), h("span", { class: "sign" }, "\u00d7"), matrix("weights", cut(kernel), mine), h("span", { class: "sign" }, "="), matrix("products", cut(products), mine));
@@ -151,6 +167,12 @@ class Walk {
     this.timer = 0;
     this.play.textContent = "Slide";
   }
+}
+
+/** What each input map adds. */
+function sumsOf({ values, shape }) {
+  const size = values.length / shape[0];
+  return Array.from({ length: shape[0] }, (_, c) => values.slice(c * size, (c + 1) * size).reduce((a, b) => a + b, 0));
 }
 
 /** A small matrix written out, each number on its colour. */
