@@ -71,9 +71,10 @@ async function show() {
   const room = h("div", { class: "room" });
   article.append(room);
   try {
-    const dispose = await view.mount(room, context(task, run));
-    if (mine === turn) leave = dispose ?? (() => {});
-    else dispose?.();
+    const made = await view.mount(room, context(task, run));
+    const dispose = typeof made === "function" ? made : () => {};
+    if (mine === turn) leave = dispose;
+    else dispose();
   } catch (error) {
     if (mine === turn) put(room, failure(error, () => show()));
     if (!(error instanceof api.ApiError)) console.error(error);

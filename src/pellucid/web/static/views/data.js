@@ -6,7 +6,7 @@ import { number } from "../elements/p-number.js";
 import { roving } from "../roving.js";
 
 const LOOKED_AT = 256; // validation samples that the sheet is chosen from
-const EACH = 10; // of a class
+const EACH = { least: 5, most: 18, wide: 48, rest: 90 }; // of a class; CSS pixels of one and of what stands around them
 const KNOWN = ["splits", "classes", "pictures", "source", "licence", "shape"];
 const PERCENT = /share/;
 
@@ -65,14 +65,15 @@ async function samples(place, { task, api, link }) {
   const labels = decode(found.targets).values;
   if (shape.length !== 3 || labels.length !== shape[0]) return; // not one grey image and one class each
   const names = found.classes;
+  const count = Math.max(EACH.least, Math.min(EACH.most, Math.floor((place.clientWidth - EACH.rest) / EACH.wide)));
   const rows = names.map((name, k) => {
-    const members = Array.from(labels, Number).flatMap((label, i) => (label === k ? [i] : [])).slice(0, EACH);
+    const members = Array.from(labels, Number).flatMap((label, i) => (label === k ? [i] : [])).slice(0, count);
     return h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, h("span", { class: "strip-of" }, members.map((i) => picture(values, shape, i, name, link)))));
   });
   const sheet = h("table", { class: "sheet" }, h("caption", { class: "unseen" }, "Validation samples of each class"), h("tbody", {}, rows));
   roving(sheet, "a");
   place.className = "panel";
-  put(place, section("Samples of each class", "All from the validation part. Open one to see its pixels as numbers.", sheet).childNodes);
+  put(place, ...section("Samples of each class", "All from the validation part. Open one to see its pixels as numbers.", sheet).childNodes);
 }
 
 function picture(values, [, height, width], i, name, link) {

@@ -20,8 +20,8 @@ export async function withScores(element, context, draw) {
   const ref = (path) => `${context.run.id}/scores.json[${path}]`;
   const scores = await found(context);
   if (scores) {
-    const dispose = await draw(scores, ref);
-    return () => (stop(), dispose?.());
+    await draw(scores, ref);
+    return stop;
   }
   const begin = h("button", { type: "button", onclick: () => test() }, "Test it now");
   const why = context.run.status === "running" ? "This network is still training. Test it when it is done." : "This network has not been tested yet.";

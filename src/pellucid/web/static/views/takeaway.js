@@ -12,17 +12,17 @@ const FILES = [
 /** @param {any} context */
 export function takeaway(context) {
   const { run, task, api } = context;
-  const downloads = h("ul", { class: "downloads" });
+  const downloads = h("dl", { class: "facts downloads" });
   draw();
   return h("div", { class: "columns" }, section("From elsewhere", "The studio's own requests work from any program on this computer.", lines(context)), section("Take it with you", null, downloads));
 
   function draw(found = run) {
     const has = { ...found.has, card: Boolean(found.card) };
-    put(downloads, FILES.map(([key, file, name, what]) => h("li", {}, has[key] ? h("a", { href: api.address("runs", run.id, file), download: `${run.id}-${file === "card" ? "README.md" : file}` }, name) : missing(key, name), h("small", {}, " ", what))));
+    put(downloads, FILES.map(([key, file, name, what]) => [h("dt", {}, has[key] ? h("a", { href: api.address("runs", run.id, file), download: `${run.id}-${file === "card" ? "README.md" : file}` }, name) : missing(key, name)), h("dd", {}, what)]));
   }
 
   function missing(key, name) {
-    if (key !== "onnx" || run.released) return h("span", { class: "fine" }, `${name}: not there`);
+    if (key !== "onnx" || run.released) return `${name}: not there`;
     const button = h("button", { type: "button", class: "quiet small", onclick: () => make(button) }, `Make the ${name}`);
     return button;
   }

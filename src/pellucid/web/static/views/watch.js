@@ -8,7 +8,7 @@ import { duration } from "../numbers.js";
 import { failure } from "../problem.js";
 
 const REDRAW_MS = 200; // at most so often: watching must not slow the training
-const SMOOTHING = 0.9;
+const SMOOTHING = 0.6;
 const SHARES = /accuracy|recall|precision|f1|share|auc|top/i;
 
 export default {
@@ -34,7 +34,9 @@ class Cockpit {
     this.values = {};
     this.loss = h("p-curve");
     this.rate = h("p-curve");
-    put(element, this.parts.alarm, h("section", { class: "panel" }, this.parts.head, this.parts.figures), this.lossPanel(), this.parts.scores, this.parts.line, section("Learning rate", "How far each update goes. It usually rises at first and falls towards the end.", this.rate), settings(this.run));
+    put(element, this.parts.alarm, h("section", { class: "panel" }, this.parts.head, this.parts.figures), this.lossPanel(), this.parts.line, this.parts.scores, settings(this.run));
+    this.parts.scores.classList.add("columns");
+    this.parts.scores.append(section("Learning rate", "How far each update goes. It usually rises at first and falls towards the end.", this.rate));
     this.head();
     this.stop = context.api.events(this.run.id, {
       progress: (line, id) => (addProgress(this.log, line, id), this.later()),
@@ -102,10 +104,11 @@ class Cockpit {
 
   lossPanel() {
     const { state, setState } = this.context;
-    const smoothing = h("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: state.smoothing ?? SMOOTHING, id: "smoothing", oninput: (event) => (setState({ smoothing: event.target.value }), this.draw()) });
+    const smoothing = h("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: state.smoothing ?? SMOOTHING, id: "smoothing", oninput: (event) => (setState({ smoothing: event.target.value }), (said.textContent = event.target.value), this.draw()) });
+    const said = h("output", { class: "tick", for: "smoothing" }, smoothing.value);
     const log = h("input", { type: "checkbox", checked: state.log === "1", onchange: (event) => (setState({ log: event.target.checked ? "1" : null }), this.draw()) });
     this.controls = { smoothing, log };
-    const row = h("div", { class: "row" }, h("label", {}, "smoothing", smoothing), h("label", {}, log, "logarithmic"));
+    const row = h("div", { class: "row" }, h("label", {}, "smoothing", smoothing, said), h("label", {}, log, "logarithmic"));
     return section("Loss", "How wrong the network is on the samples of each step. The thin line is what was measured; the thick one is its moving average, corrected so that it starts unbiased. Dots are the loss on the validation samples.", row, this.loss);
   }
 
@@ -141,7 +144,7 @@ class Cockpit {
       if (!this.charts.has(name)) {
         const curve = h("p-curve");
         this.charts.set(name, curve);
-        this.parts.scores.append(section(`Validation ${name}`, "Measured on samples that do not train. The bars are 95 % intervals.", curve));
+        this.parts.scores.lastElementChild.before(section(`Validation ${name}`, "Measured on samples that do not train. The bars are 95 % intervals.", curve));
       }
       this.charts.get(name).show({ ...chart, title: `Validation ${name}`, lines: [this.scoreLine(name)] });
     }
