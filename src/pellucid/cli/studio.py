@@ -28,9 +28,14 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         from pellucid.web import app
     except ModuleNotFoundError as error:
         raise MissingExtra(f"the studio needs {error.name}: pip install 'pellucid[web]'") from None
-    kinds = {kind.name: kind for kind in map(find_kind, flags.task_files)}
+    kinds = {kind.name: (kind, Path(file)) for file in flags.task_files for kind in [find_kind(file)]}
     token = flags.token or app.new_token()
-    studio = app.create_app(flags.runs, token=token, kinds=kinds)
+    studio = app.create_app(
+        flags.runs,
+        token=token,
+        kinds={name: kind for name, (kind, _) in kinds.items()},
+        files={name: file for name, (_, file) in kinds.items()},
+    )
 
     def ready(address: str) -> None:
         screen.show(f"{address}#token={token}")

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -16,13 +17,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from pellucid.task import Task
-from pellucid.web import inside, pages, routes
+from pellucid.web import answers, inside, pages, results, routes, trainings
 from pellucid.web.batching import Batcher
 from pellucid.web.guard import Guard
+from pellucid.web.jobs import Jobs
 from pellucid.web.library import Library
 from pellucid.web.refusals import Refusal
 
-PORT = 8765
+SECONDS_TO_END = 8  # for what is under way when the server is asked to end
 TITLE = "Pellucid studio"
 
 
@@ -36,6 +38,7 @@ def create_app(
     *,
     token: str,
     kinds: dict[str, type[Task]] | None = None,
+    files: dict[str, Path] | None = None,
     names: tuple[str, ...] = (),
 ) -> FastAPI:
     """Return the studio over a directory of runs.
@@ -43,6 +46,7 @@ def create_app(
     Args:
         token: what everything that changes state must carry.
         kinds: tasks of files, by name.
+        files: those files, by the same names.
         names: further exact values of the Host header, such as "studio.school.example:8765".
     """
     counts: Counter[str] = Counter()
@@ -55,10 +59,14 @@ def create_app(
         lifespan=_life,
     )
     app.state.library = Library(runs, kinds)
+    app.state.jobs = Jobs(app.state.library, files)
     app.state.counts = counts
+    app.state.token = token
+    app.state.closing = False
+    app.state.streams = set()
     app.state.batcher = Batcher(counts=counts)
-    for router in (routes.router, inside.router, pages.router):
-        app.include_router(router)
+    for part in (routes, trainings, results, answers, inside, pages):
+        app.include_router(part.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _missing)
     app.add_middleware(Guard, token=token, names=names, counts=counts)
@@ -82,9 +90,22 @@ def serve(app: FastAPI, *, host: str, port: int, ready: Any) -> None:
     )
     listening = settings.bind_socket()
     address = listening.getsockname()
-    server = uvicorn.Server(settings)
+    server = Server(settings, app)
     ready(f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}/")
     asyncio.run(server.serve([listening]))
+
+
+class Server(uvicorn.Server):
+    """uvicorn that tells the application when it is about to end, so that event streams end as well."""
+
+    def __init__(self, settings: uvicorn.Config, app: FastAPI):
+        super().__init__(settings)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take note of a signal."""
+        self._app.state.closing = True
+        super().handle_exit(sig, frame)
 
 
 @asynccontextmanager

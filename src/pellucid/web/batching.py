@@ -60,6 +60,11 @@ class Batcher:
         self._thread.start()
 
     @property
+    def alive(self) -> bool:
+        """Say whether the thread computes."""
+        return self._thread.is_alive() and not self._closed
+
+    @property
     def full(self) -> bool:
         """Say whether a request that comes now has to be sent away."""
         return len(self._queue) >= self.waiting

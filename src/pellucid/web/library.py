@@ -23,6 +23,7 @@ from pellucid import config, tasks
 from pellucid.errors import near
 from pellucid.run import Run
 from pellucid.task import Data, Task
+from pellucid.verbs.evaluate import Tested
 from pellucid.verbs.predict import prepared
 from pellucid.verbs.trained import WEIGHTS, Trained, open_trained
 from pellucid.web.refusals import Refusal
@@ -33,6 +34,7 @@ RELEASED = "zoo."
 VALID = "valid:"
 MOST_OPEN = 8  # networks
 MOST_DATA = 2  # data sets in memory
+MOST_DRAWN = 8  # sets of pictures
 MOST_SAMPLES = 1000  # inputs of people, by the hash of their content
 
 Value = TypeVar("Value")
@@ -84,6 +86,9 @@ class Library:
         self._opened: Kept[Opened] = Kept(MOST_OPEN)
         self._data: Kept[Data] = Kept(MOST_DATA)
         self._samples: Kept[Sample] = Kept(MOST_SAMPLES)
+        self._tested: Kept[Tested] = Kept(MOST_DATA)
+        self._drawn: Kept[dict[str, bytes]] = Kept(MOST_DRAWN)
+        self._drawing = threading.Lock()
 
     def tasks(self) -> list[str]:
         """Return the names of the tasks."""
@@ -177,6 +182,19 @@ class Library:
         about = f"{raw.dtype} {raw.shape} ".encode()
         name = "input-" + hashlib.sha256(about + np.ascontiguousarray(raw).tobytes()).hexdigest()[:16]
         return self._samples.get(name, lambda: Sample(name, raw))
+
+    def tested(self, opened: Opened, test: Callable[[], Tested]) -> Tested:
+        """Return the answers of a network to its test set, computed once."""
+        return self._tested.get((opened.id, opened.sha8), test)
+
+    def drawn(self, what: str, draw: Callable[[], dict[str, bytes]]) -> dict[str, bytes]:
+        """Return pictures by name, drawn once and one set at a time."""
+
+        def alone() -> dict[str, bytes]:
+            with self._drawing:
+                return draw()
+
+        return self._drawn.get(what, alone)
 
     def prepared(self, opened: Opened, sample: Sample) -> torch.Tensor:
         """Return a sample as the network takes it: a batch of one."""
