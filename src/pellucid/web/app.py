@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from pellucid.task import Task
-from pellucid.web import answers, inside, pages, results, routes, trainings
+from pellucid.web import answers, compare, inside, pages, results, routes, trainings
 from pellucid.web.batching import Batcher
 from pellucid.web.guard import Guard
 from pellucid.web.jobs import Jobs
@@ -65,7 +65,7 @@ def create_app(
     app.state.closing = False
     app.state.streams = set()
     app.state.batcher = Batcher(counts=counts)
-    for part in (routes, trainings, results, answers, inside, pages):
+    for part in (routes, trainings, results, compare, answers, inside, pages):
         app.include_router(part.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _missing)

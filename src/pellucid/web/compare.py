@@ -26,7 +26,9 @@ def compare(run: str, other: str, shelf: Annotated[Library, Depends(library)]) -
 
     def told(index: int) -> dict[str, Any]:
         words = (first.targets[index], first.predicted[index], second.predicted[index])
-        return dict(zip(("index", "true", "first", "second"), (index, *(names[i] for i in words)), strict=True))
+        return dict(
+            zip(("index", "true", "first", "second"), (index, *(names[i] for i in words)), strict=True)
+        )
 
     only_first, only_second = np.flatnonzero(right & ~also), np.flatnonzero(~right & also)
     return {

@@ -73,6 +73,11 @@ def describe(shelf: Library, name: str) -> dict[str, Any]:
         "gives": kind.gives,
         "networks": list(tasks.NETWORKS.get(name, ())),
         "settings": list(config.settings(kind)),
+        "about": {
+            name: (make.__doc__ or "").split("\n")[0]
+            for name, make in config.settings(kind).items()
+            if make is not kind
+        },
     }
 
 
