@@ -39,9 +39,15 @@ async function start() {
   watch();
 }
 
-/** Draw what the hash says. */
+/** Draw what the hash says; the page is busy until its view stands. */
 async function show() {
   const mine = ++turn;
+  part.main.setAttribute("aria-busy", "true");
+  await draw(mine);
+  if (mine === turn) part.main.setAttribute("aria-busy", "false");
+}
+
+async function draw(mine) {
   place = complete(parse(location.hash));
   rewrite(place);
   toggleSide(false);
