@@ -17,8 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from pellucid.task import Task
-from pellucid.web import answers, inside, pages, results, routes, trainings
-from pellucid.web.batching import Batcher
+from pellucid.web import answers, batching, inside, pages, results, routes, trainings
 from pellucid.web.guard import Guard
 from pellucid.web.jobs import Jobs
 from pellucid.web.library import Library
@@ -64,12 +63,13 @@ def create_app(
     app.state.token = token
     app.state.closing = False
     app.state.streams = set()
-    app.state.batcher = Batcher(counts=counts)
+    app.state.batcher = batching.Batcher(counts=counts)
     for part in (routes, trainings, results, answers, inside, pages):
         app.include_router(part.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _missing)
-    app.add_middleware(Guard, token=token, names=names, counts=counts)
+    app.add_middleware(answers.Shortcut)  # what is added last is passed first
+    app.add_middleware(Guard, token=token, names=names, most={"predict": batching.MOST_INSIDE}, counts=counts)
     return app
 
 

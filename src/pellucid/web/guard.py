@@ -25,6 +25,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from pellucid.errors import PellucidError
@@ -64,10 +65,21 @@ class Guard:
         app: what is guarded.
         token: what everything that changes state must carry.
         names: further exact values of ``Host``, such as "studio.school.example:8765".
+        most: how many requests may be under way at once whose address ends with a word; what is more is
+            sent away before it costs anything.
         counts: what is counted: requests, refused, shed, failed, and those that were answered.
     """
 
-    def __init__(self, app: Any, *, token: str, names: tuple[str, ...] = (), counts: Counter[str]):
+    def __init__(
+        self,
+        app: Any,
+        *,
+        token: str,
+        names: tuple[str, ...] = (),
+        most: dict[str, int] | None = None,
+        counts: Counter[str],
+    ):
+        self.most, self._inside = most or {}, Counter[str]()
         self.app, self.names, self.counts = app, frozenset(names), counts
         self._token, self._cookie = token.encode(), cookie_for(token).encode()
         self._ids, self._start = itertools.count(1), secrets.token_hex(4)
@@ -85,8 +97,11 @@ class Guard:
         request_id = f"{self._start}-{next(self._ids):x}"
         reply = Reply(send, request_id, self.counts)
         self._under_way += 1
+        kind = scope["path"].rpartition("/")[2]
+        if kind in self.most:
+            self._inside[kind] += 1
         try:
-            self._check(scope)
+            self._check(scope, kind)
             scope.setdefault("state", {})["request_id"] = request_id
             await self.app(scope, Body(receive, scope), reply)
         except Refusal as refusal:
@@ -101,17 +116,19 @@ class Guard:
             await reply.refuse(Refusal(500, "failed", said))
         finally:
             self._under_way -= 1
+            if kind in self.most:
+                self._inside[kind] -= 1
             reply.count()
 
-    def _check(self, scope: Scope) -> None:
-        if self._under_way > MOST_REQUESTS:
+    def _check(self, scope: Scope, kind: str) -> None:
+        if self._under_way > MOST_REQUESTS or self._inside[kind] > self.most.get(kind, MOST_REQUESTS):
             raise Refusal(503, "busy", "too many requests at once; try again", retry_after=1)
         headers = _headers(scope)
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in DROPPED]
         if scope["method"] not in METHODS:
             raise Refusal(405, "method", "only GET, HEAD and POST are served")
         host = headers.get(b"host", b"").decode("latin-1")
-        if host not in self.names | _addresses(scope):
+        if host not in _addresses(*scope["server"]) and host not in self.names:
             raise Refusal(403, "host", "this name is not the studio's; open the address that it printed")
         _check_site(scope, headers, host)
         self._check_token(scope, headers)
@@ -204,15 +221,16 @@ def _headers(scope: Scope) -> dict[bytes, bytes]:
     return found
 
 
-def _addresses(scope: Scope) -> frozenset[str]:
-    """Return the values of Host that mean the socket on which this request came."""
-    address, port = scope["server"]
+@lru_cache(maxsize=64)
+def _addresses(address: str, port: int) -> frozenset[str]:
+    """Return the values of Host that mean the socket on which a request came."""
     names = ("localhost", "127.0.0.1", "[::1]") if _loopback(address) else ()
     here = f"[{address}]" if ":" in address else address
     ends = (f":{port}", "") if port == 80 else (f":{port}",)
     return frozenset(f"{name}{end}" for name in (here, *names) for end in ends)
 
 
+@lru_cache(maxsize=64)
 def _loopback(address: str) -> bool:
     return ipaddress.ip_address(address).is_loopback
 
