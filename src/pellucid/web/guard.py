@@ -38,6 +38,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 METHODS = ("GET", "HEAD", "POST")
 MOST_REQUESTS = 512  # under way at once, event streams included
 MOST_BODY = 16 * 2**20  # bytes
+SECONDS_FOR_BODY = 30.0
+UNREAD = (400, 408, 413)  # refusals after which the rest of a body is not waited for
 ONCE = (b"host", b"origin", b"authorization", b"content-length", b"content-type", b"transfer-encoding")
 DROPPED = (b"range", b"if-range")  # parts of files are never served
 CONTENT_POLICY = (
@@ -103,7 +105,7 @@ class Guard:
         try:
             self._check(scope, kind)
             scope.setdefault("state", {})["request_id"] = request_id
-            await self.app(scope, Body(receive, scope), reply)
+            await self.app(scope, Body(receive), reply)
         except Refusal as refusal:
             await reply.refuse(refusal)
         except PellucidError as error:
@@ -179,6 +181,8 @@ class Reply:
             return
         body = document(refusal, self._id)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        if refusal.status in UNREAD:
+            headers.append((b"connection", b"close"))
         if refusal.retry_after is not None:
             headers.append((b"retry-after", str(refusal.retry_after).encode()))
         await self({"type": "http.response.start", "status": refusal.status, "headers": headers})
@@ -191,15 +195,23 @@ class Reply:
 
 
 class Body:
-    """The way in: a body that grows beyond the limit is refused while it arrives."""
+    """The way in: a body that grows beyond the limit, or is too slow, is refused while it arrives."""
 
-    def __init__(self, receive: Receive, scope: Scope):
-        self._receive, self._left = receive, MOST_BODY
+    def __init__(self, receive: Receive):
+        self._receive, self._left, self._whole = receive, MOST_BODY, False
+        self._until = asyncio.get_running_loop().time() + SECONDS_FOR_BODY
 
     async def __call__(self) -> MutableMapping[str, Any]:
         """Return the next message of ASGI."""
-        message = await self._receive()
+        if self._whole:  # what follows is the end of the connection, for which one may wait long
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError:
+            raise Refusal(408, "slow", f"the body took longer than {SECONDS_FOR_BODY:g} s") from None
         if message["type"] == "http.request":
+            self._whole = not message.get("more_body", False)
             self._left -= len(message.get("body", b""))
             if self._left < 0:
                 raise Refusal(413, "large", f"the body is larger than {MOST_BODY // 2**20} MB")
