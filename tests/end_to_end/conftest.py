@@ -75,7 +75,7 @@ def open_page(browser):
         page.on("request", lambda request: page.asked.append(request.url))
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.goto(f"{studio.address}#token={TOKEN}")
-        page.wait_for_selector("#side a")
+        page.wait_for_selector("#side a", state="attached")
         if place:
             go(page, place)
         return page

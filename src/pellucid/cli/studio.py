@@ -48,12 +48,14 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
             webbrowser.open(f"{address}#token={token}")
 
     try:
-        app.serve(studio, host=flags.host, port=flags.port, ready=ready)
-    except OSError as error:
+        asked = app.serve(studio, host=flags.host, port=flags.port, ready=ready)
+    except (OSError, UnicodeError) as error:
+        said = getattr(error, "strerror", None) or "this is not an address"
         raise PellucidError(
-            f"{flags.host} port {flags.port} cannot be served: {error.strerror or error}; try --port 0"
+            f"{flags.host} port {flags.port} cannot be served: {said}; try --port 0"
         ) from None
-    return {}, 0
+    screen.say("the studio is closed; trainings go on, and a studio that is opened again shows them")
+    return {"runs": str(flags.runs)}, 128 + asked
 
 
 def _parser() -> Parser:
