@@ -53,7 +53,7 @@ def holder(path: Path) -> dict[str, Any] | None:
     except OSError:
         return None
     try:
-        if _taken(descriptor):
+        if taken(descriptor):
             return None
         said = json.loads(os.pread(descriptor, LONGEST, 0) or b"{}")
         return said if isinstance(said, dict) else {}
@@ -71,7 +71,7 @@ def _open(path: Path) -> int:
         except OSError as error:
             raise PellucidError(f"{path} cannot be written: {reason(error)}; make it writable") from error
         with suppress(OSError):
-            if _taken(descriptor) and os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            if taken(descriptor) and os.path.samestat(os.fstat(descriptor), os.stat(path)):
                 return descriptor
         os.close(descriptor)
         time.sleep(PAUSE)
@@ -80,8 +80,11 @@ def _open(path: Path) -> int:
     raise RunError(f"{path.parent}: {named} trains this run already; wait until it ends, or stop it")
 
 
-def _taken(descriptor: int) -> bool:
-    """Take the lock of an open file; it is given back when the file is closed."""
+def taken(descriptor: int) -> bool:
+    """Take the lock of an open file, if it is free; it is given back when the file is closed everywhere.
+
+    A child process that inherits the open file holds the lock with us, and alone after we have closed it.
+    """
     if fcntl is None:
         return True
     try:

@@ -61,7 +61,7 @@ STATE = re.compile(r"step-(\d{12})\.safetensors")
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 LOCK = "training.lock"
 KEPT_STATES = 2
-SECONDS_BETWEEN_FLUSHES = 1.0
+SECONDS_BETWEEN_FLUSHES = 0.2
 
 
 @dataclass(frozen=True)

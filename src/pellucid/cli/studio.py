@@ -28,9 +28,14 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         from pellucid.web import app
     except ModuleNotFoundError as error:
         raise MissingExtra(f"the studio needs {error.name}: pip install 'pellucid[web]'") from None
-    kinds = {kind.name: kind for kind in map(find_kind, flags.task_files)}
+    kinds = {kind.name: (kind, Path(file)) for file in flags.task_files for kind in [find_kind(file)]}
     token = flags.token or app.new_token()
-    studio = app.create_app(flags.runs, token=token, kinds=kinds)
+    studio = app.create_app(
+        flags.runs,
+        token=token,
+        kinds={name: kind for name, (kind, _) in kinds.items()},
+        files={name: file for name, (_, file) in kinds.items()},
+    )
 
     def ready(address: str) -> None:
         screen.show(f"{address}#token={token}")
@@ -43,12 +48,14 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
             webbrowser.open(f"{address}#token={token}")
 
     try:
-        app.serve(studio, host=flags.host, port=flags.port, ready=ready)
-    except OSError as error:
+        asked = app.serve(studio, host=flags.host, port=flags.port, ready=ready)
+    except (OSError, UnicodeError) as error:
+        said = getattr(error, "strerror", None) or "this is not an address"
         raise PellucidError(
-            f"{flags.host} port {flags.port} cannot be served: {error.strerror or error}; try --port 0"
+            f"{flags.host} port {flags.port} cannot be served: {said}; try --port 0"
         ) from None
-    return {}, 0
+    screen.say("the studio is closed; trainings go on, and a studio that is opened again shows them")
+    return {"runs": str(flags.runs)}, 128 + asked
 
 
 def _parser() -> Parser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -78,6 +79,14 @@ def _resumed(task: Task, run: Run) -> Iterator[Progress]:
     any_of(False)  # the others wait here until the log is rewound
     records = Run.open(run.path).progress()
     yield from _steps(task, learner, run if rank() == 0 else None, start=start, records=records)
+
+
+def with_own_rates(task: Task, optimizer: str | None) -> Task:
+    """Forget the rates that a setting found for one optimiser when another is asked for."""
+    if optimizer in (None, task.training.optimizer):
+        return task
+    training = replace(task.training, learning_rate=None, weight_decay=None, beta2=None)
+    return replace(task, training=training)
 
 
 def described(task: Task) -> dict[str, Any]:

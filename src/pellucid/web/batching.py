@@ -1,8 +1,8 @@
 """Batches that nobody sees: requests that wait while the network computes are answered together.
 
 One thread computes. Whatever waits when it becomes free is its next batch, so a request alone waits for
-nothing, and under load the batches grow by themselves. What waits is bounded; beyond that a request is
-told to come back, at once.
+nothing, and under load the batches grow by themselves. Nothing here queues without bound: the guard lets
+in as many requests as ``MOST_INSIDE`` and sends the others away at once.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import asyncio
 import threading
 import time
 from collections import Counter, deque
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,9 +22,11 @@ from pellucid.errors import NonFinite, PellucidError
 from pellucid.web.library import Opened
 from pellucid.web.refusals import Refusal
 
-MOST_WAITING = 64  # requests
+MOST_INSIDE = 64  # requests for an answer between the guard and their response
 MOST_TOGETHER = 32  # samples in a batch
 SECONDS = 10.0  # until an answer must be there
+
+Outcome = Tensor | Exception
 
 
 @dataclass(eq=False)
@@ -35,7 +36,7 @@ class Ticket:
     opened: Opened
     raw: np.ndarray
     until: float
-    done: Future[Tensor] = field(default_factory=Future)
+    done: asyncio.Future[Tensor]
 
     @property
     def kind(self) -> tuple[Any, ...]:
@@ -47,12 +48,12 @@ class Batcher:
     """The thread that computes answers.
 
     Args:
-        together: samples in a batch at most; 1 gives each sample the bits that it gets alone.
-        counts: what is counted: batches, computed, skipped.
+        together: samples in a batch at most; 1 gives each sample the very bits that it gets alone.
+        counts: what is counted: batches, computed, and skipped because nobody waited any more.
     """
 
-    def __init__(self, *, together: int = MOST_TOGETHER, waiting: int = MOST_WAITING, counts: Counter[str]):
-        self.together, self.waiting, self.counts = together, waiting, counts
+    def __init__(self, *, together: int = MOST_TOGETHER, counts: Counter[str]):
+        self.together, self.counts = together, counts
         self._queue: deque[Ticket] = deque()
         self._change = threading.Condition()
         self._closed = False
@@ -60,28 +61,27 @@ class Batcher:
         self._thread.start()
 
     @property
-    def full(self) -> bool:
-        """Say whether a request that comes now has to be sent away."""
-        return len(self._queue) >= self.waiting
+    def alive(self) -> bool:
+        """Say whether the thread computes."""
+        return self._thread.is_alive() and not self._closed
 
     async def output(self, opened: Opened, raw: np.ndarray, *, seconds: float = SECONDS) -> Tensor:
         """Return the network's output for one raw sample: what it would be alone.
 
         Raises:
-            Refusal: too many wait, or it took too long.
+            Refusal: it took too long, or the server is about to end.
         """
-        ticket = Ticket(opened, raw, time.monotonic() + seconds)
+        ticket = Ticket(opened, raw, time.monotonic() + seconds, asyncio.get_running_loop().create_future())
         with self._change:
-            if self._closed or len(self._queue) >= self.waiting:
-                raise Refusal(503, "busy", "too many requests wait; try again", retry_after=1)
+            if not self.alive:
+                raise Refusal(503, "closing", "the studio is about to end", retry_after=5)
             self._queue.append(ticket)
             self._change.notify()
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(ticket.done), seconds)
+            async with asyncio.timeout(seconds):
+                return await ticket.done  # cancelled, if whoever asked is gone: then nobody computes it
         except TimeoutError:
             raise Refusal(503, "late", "no answer in time; try again", retry_after=1) from None
-        finally:
-            ticket.done.cancel()  # whoever waits no more is not computed for
 
     def close(self) -> None:
         """End the thread when what waits is done."""
@@ -98,7 +98,7 @@ class Batcher:
                     return
                 batch = self._take()
             if batch:
-                self._answer(batch)
+                settle(batch, self._outcomes(batch))
 
     def _take(self) -> list[Ticket]:
         """Take the first that waits and all others of its kind that fit; forget those that nobody awaits."""
@@ -107,7 +107,7 @@ class Batcher:
         now = time.monotonic()
         while self._queue:
             ticket = self._queue.popleft()
-            if ticket.until < now or ticket.done.cancelled():
+            if ticket.done.done() or ticket.until < now:
                 self.counts["skipped"] += 1
             elif len(batch) < self.together and (not batch or ticket.kind == batch[0].kind):
                 batch.append(ticket)
@@ -116,20 +116,18 @@ class Batcher:
         self._queue = others
         return batch
 
-    def _answer(self, batch: list[Ticket]) -> None:
+    def _outcomes(self, batch: list[Ticket]) -> list[Outcome]:
         self.counts["batches"] += 1
         try:
-            outputs = compute(batch[0].opened, np.stack([ticket.raw for ticket in batch]))
-        except Exception as error:
-            if len(batch) > 1:  # one of them is to blame, and the others must not notice
-                for ticket in batch:
-                    self._answer([ticket])
-                return
-            settle(batch[0], error)
-            return
-        self.counts["computed"] += len(batch)
-        for ticket, output in zip(batch, outputs, strict=True):
-            settle(ticket, output)
+            found = list(compute(batch[0].opened, np.stack([ticket.raw for ticket in batch])))
+        except PellucidError as error:
+            found = [error]
+        except Exception:  # whatever a stranger's task may raise
+            found = [Refusal(422, "input", "the network cannot take this input")]
+        if len(found) != len(batch):  # one of them is to blame, and the others must not notice
+            return [self._outcomes([ticket])[0] for ticket in batch]
+        self.counts["computed"] += sum(isinstance(outcome, Tensor) for outcome in found)
+        return found
 
 
 def compute(opened: Opened, raw: np.ndarray) -> Tensor:
@@ -138,18 +136,27 @@ def compute(opened: Opened, raw: np.ndarray) -> Tensor:
     with torch.inference_mode():
         inputs, _ = trained.task.prepare(torch.from_numpy(raw), facts=trained.facts)
         outputs = trained.network(inputs)
-    if not bool(torch.isfinite(outputs).all()):
+        finite = bool(torch.isfinite(outputs).all())
+    if not finite:
         raise NonFinite("the network's answer to this input is not finite")
     return outputs
 
 
-def settle(ticket: Ticket, outcome: Tensor | Exception) -> None:
-    """Hand an outcome to whoever waits, if somebody still does."""
-    if not ticket.done.set_running_or_notify_cancel():
-        return
-    if isinstance(outcome, Exception):
-        known = isinstance(outcome, PellucidError)
-        said = Refusal(422, "input", "the network cannot take this input")
-        ticket.done.set_exception(outcome if known else said)
-        return
-    ticket.done.set_result(outcome)
+def settle(batch: list[Ticket], outcomes: list[Outcome]) -> None:
+    """Hand the outcomes to those who wait: from this thread, once for all that share an event loop."""
+    loops = {ticket.done.get_loop() for ticket in batch}
+    for loop in loops:
+        mine = [pair for pair in zip(batch, outcomes, strict=True) if pair[0].done.get_loop() is loop]
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(hand_over, mine)
+
+
+def hand_over(pairs: list[tuple[Ticket, Outcome]]) -> None:
+    """Settle the futures of those who still wait; runs in their event loop."""
+    for ticket, outcome in pairs:
+        if ticket.done.done():
+            continue
+        if isinstance(outcome, Exception):
+            ticket.done.set_exception(outcome)
+        else:
+            ticket.done.set_result(outcome)

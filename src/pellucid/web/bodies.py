@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from fastapi import Request
 
 from pellucid.errors import RunError
 from pellucid.sealed import from_json
@@ -29,6 +29,10 @@ class Given:
     sample: str | None = None
     pixels: Any = None
 
+    def is_quick(self, opened: Opened, library: Library) -> bool:
+        """Say whether reading it takes less time than handing it to another thread."""
+        return self.pixels is not None or (self.sample is not None and library.has_data(opened.trained.task))
+
     def read(self, library: Library, opened: Opened) -> tuple[dict[str, np.ndarray], Sample]:
         """Return the stages from what was given to the raw sample, by name, and the sample.
 
@@ -50,10 +54,13 @@ class Given:
         return stages, library.keep(list(stages.values())[-1])
 
 
-async def given(request: Request) -> Given:
-    """Read the body of a request for an answer."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await request.body()
+def given(content_type: str, body: bytes) -> Given:
+    """Read the body of a request for an answer.
+
+    Raises:
+        Refusal: it is of another type, or not what was expected.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
     if kind in PICTURES:
         return Given(picture=body)
     found = json_object(kind, body)
@@ -85,10 +92,12 @@ def _raw(pixels: Any, opened: Opened) -> np.ndarray:
     """Return pixels as the data hold them: whole numbers from 0 to 255 in the shape of a sample."""
     shape = tuple(opened.trained.facts.get("shape", ()))
     try:
-        array = np.array(pixels)
-    except (ValueError, OverflowError):  # rows of unequal length
-        array = np.array(None)
-    if array.shape != shape or array.dtype.kind != "i" or array.min() < 0 or array.max() > 255:
+        flat = [pixels]
+        for side in shape:
+            if any(len(row) != side for row in flat):
+                raise ValueError
+            flat = list(itertools.chain.from_iterable(flat))
+        return np.frombuffer(bytes(flat), np.uint8).reshape(shape)
+    except (TypeError, ValueError):  # not lists, not of this length, or not such numbers
         size = " x ".join(map(str, shape)) or "no"
-        raise Refusal(422, "pixels", f"expected {size} whole numbers from 0 to 255")
-    return array.astype(np.uint8)
+        raise Refusal(422, "pixels", f"expected {size} whole numbers from 0 to 255") from None

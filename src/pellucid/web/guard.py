@@ -25,6 +25,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from pellucid.errors import PellucidError
@@ -37,6 +38,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 METHODS = ("GET", "HEAD", "POST")
 MOST_REQUESTS = 512  # under way at once, event streams included
 MOST_BODY = 16 * 2**20  # bytes
+SECONDS_FOR_BODY = 30.0
+UNREAD = (400, 408, 413)  # refusals after which the rest of a body is not waited for
 ONCE = (b"host", b"origin", b"authorization", b"content-length", b"content-type", b"transfer-encoding")
 DROPPED = (b"range", b"if-range")  # parts of files are never served
 CONTENT_POLICY = (
@@ -64,10 +67,21 @@ class Guard:
         app: what is guarded.
         token: what everything that changes state must carry.
         names: further exact values of ``Host``, such as "studio.school.example:8765".
+        most: how many requests may be under way at once whose address ends with a word; what is more is
+            sent away before it costs anything.
         counts: what is counted: requests, refused, shed, failed, and those that were answered.
     """
 
-    def __init__(self, app: Any, *, token: str, names: tuple[str, ...] = (), counts: Counter[str]):
+    def __init__(
+        self,
+        app: Any,
+        *,
+        token: str,
+        names: tuple[str, ...] = (),
+        most: dict[str, int] | None = None,
+        counts: Counter[str],
+    ):
+        self.most, self._inside = most or {}, Counter[str]()
         self.app, self.names, self.counts = app, frozenset(names), counts
         self._token, self._cookie = token.encode(), cookie_for(token).encode()
         self._ids, self._start = itertools.count(1), secrets.token_hex(4)
@@ -85,10 +99,13 @@ class Guard:
         request_id = f"{self._start}-{next(self._ids):x}"
         reply = Reply(send, request_id, self.counts)
         self._under_way += 1
+        kind = scope["path"].rpartition("/")[2]
+        if kind in self.most:
+            self._inside[kind] += 1
         try:
-            self._check(scope)
+            self._check(scope, kind)
             scope.setdefault("state", {})["request_id"] = request_id
-            await self.app(scope, Body(receive, scope), reply)
+            await self.app(scope, Body(receive), reply)
         except Refusal as refusal:
             await reply.refuse(refusal)
         except PellucidError as error:
@@ -101,17 +118,19 @@ class Guard:
             await reply.refuse(Refusal(500, "failed", said))
         finally:
             self._under_way -= 1
+            if kind in self.most:
+                self._inside[kind] -= 1
             reply.count()
 
-    def _check(self, scope: Scope) -> None:
-        if self._under_way > MOST_REQUESTS:
+    def _check(self, scope: Scope, kind: str) -> None:
+        if self._under_way > MOST_REQUESTS or self._inside[kind] > self.most.get(kind, MOST_REQUESTS):
             raise Refusal(503, "busy", "too many requests at once; try again", retry_after=1)
         headers = _headers(scope)
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in DROPPED]
         if scope["method"] not in METHODS:
             raise Refusal(405, "method", "only GET, HEAD and POST are served")
         host = headers.get(b"host", b"").decode("latin-1")
-        if host not in self.names | _addresses(scope):
+        if host not in _addresses(*scope["server"]) and host not in self.names:
             raise Refusal(403, "host", "this name is not the studio's; open the address that it printed")
         _check_site(scope, headers, host)
         self._check_token(scope, headers)
@@ -162,6 +181,8 @@ class Reply:
             return
         body = document(refusal, self._id)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        if refusal.status in UNREAD:
+            headers.append((b"connection", b"close"))
         if refusal.retry_after is not None:
             headers.append((b"retry-after", str(refusal.retry_after).encode()))
         await self({"type": "http.response.start", "status": refusal.status, "headers": headers})
@@ -174,15 +195,23 @@ class Reply:
 
 
 class Body:
-    """The way in: a body that grows beyond the limit is refused while it arrives."""
+    """The way in: a body that grows beyond the limit, or is too slow, is refused while it arrives."""
 
-    def __init__(self, receive: Receive, scope: Scope):
-        self._receive, self._left = receive, MOST_BODY
+    def __init__(self, receive: Receive):
+        self._receive, self._left, self._whole = receive, MOST_BODY, False
+        self._until = asyncio.get_running_loop().time() + SECONDS_FOR_BODY
 
     async def __call__(self) -> MutableMapping[str, Any]:
         """Return the next message of ASGI."""
-        message = await self._receive()
+        if self._whole:  # what follows is the end of the connection, for which one may wait long
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError:
+            raise Refusal(408, "slow", f"the body took longer than {SECONDS_FOR_BODY:g} s") from None
         if message["type"] == "http.request":
+            self._whole = not message.get("more_body", False)
             self._left -= len(message.get("body", b""))
             if self._left < 0:
                 raise Refusal(413, "large", f"the body is larger than {MOST_BODY // 2**20} MB")
@@ -204,15 +233,16 @@ def _headers(scope: Scope) -> dict[bytes, bytes]:
     return found
 
 
-def _addresses(scope: Scope) -> frozenset[str]:
-    """Return the values of Host that mean the socket on which this request came."""
-    address, port = scope["server"]
+@lru_cache(maxsize=64)
+def _addresses(address: str, port: int) -> frozenset[str]:
+    """Return the values of Host that mean the socket on which a request came."""
     names = ("localhost", "127.0.0.1", "[::1]") if _loopback(address) else ()
     here = f"[{address}]" if ":" in address else address
     ends = (f":{port}", "") if port == 80 else (f":{port}",)
     return frozenset(f"{name}{end}" for name in (here, *names) for end in ends)
 
 
+@lru_cache(maxsize=64)
 def _loopback(address: str) -> bool:
     return ipaddress.ip_address(address).is_loopback
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pellucid import config, tasks
 from pellucid.errors import near
 from pellucid.run import Run
 from pellucid.task import Data, Task
+from pellucid.verbs.evaluate import Tested
 from pellucid.verbs.predict import prepared
 from pellucid.verbs.scene import name_of
 from pellucid.verbs.trained import WEIGHTS, Trained, open_trained
@@ -33,7 +35,9 @@ NAME_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 RELEASED = "zoo."
 VALID = "valid:"
 MOST_OPEN = 8  # networks
+SECONDS_BETWEEN_LOOKS = 1.0  # at the files of a network that is in use
 MOST_DATA = 2  # data sets in memory
+MOST_DRAWN = 8  # sets of pictures
 MOST_SAMPLES = 1000  # inputs of people, by the hash of their content
 
 Value = TypeVar("Value")
@@ -83,8 +87,12 @@ class Library:
     def __init__(self, runs: Path, kinds: dict[str, type[Task]] | None = None):
         self.runs, self.kinds = runs, dict(kinds or {})
         self._opened: Kept[Opened] = Kept(MOST_OPEN)
+        self._lately: dict[str, tuple[Opened, float]] = {}
         self._data: Kept[Data] = Kept(MOST_DATA)
         self._samples: Kept[Sample] = Kept(MOST_SAMPLES)
+        self._tested: Kept[Tested] = Kept(MOST_DATA)
+        self._drawn: Kept[dict[str, bytes]] = Kept(MOST_DRAWN)
+        self._drawing = threading.Lock()
 
     def tasks(self) -> list[str]:
         """Return the names of the tasks."""
@@ -143,7 +151,14 @@ class Library:
                 409, "untrained", "no weights are saved yet; wait for the first evaluation"
             ) from None
         key = (run, status.st_mtime_ns, status.st_size, status.st_ino)
-        return self._opened.get(key, lambda: self._open(run, path))
+        opened = self._opened.get(key, lambda: self._open(run, path))
+        self._lately[run] = (opened, time.monotonic())
+        return opened
+
+    def opened_lately(self, run: str) -> Opened | None:
+        """Return a run's network if it was looked at within the last second; nothing is read for this."""
+        found = self._lately.get(run)
+        return found[0] if found and time.monotonic() - found[1] < SECONDS_BETWEEN_LOOKS else None
 
     def _open(self, run: str, path: Path) -> Opened:
         sha8 = hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()[:8]
@@ -153,6 +168,10 @@ class Library:
     def data(self, task: Task) -> Data:
         """Return the material of a task, read once."""
         return self._data.get(repr(task), task.data)
+
+    def has_data(self, task: Task) -> bool:
+        """Say whether the material of a task is in memory."""
+        return self._data.peek(repr(task)) is not None
 
     def sample(self, opened: Opened, sample: str) -> Sample:
         """Return the input that an identifier means: "valid:12", or what ``keep`` gave.
@@ -177,6 +196,19 @@ class Library:
         """Keep a raw input for a while, under the hash of its content."""
         name = name_of(raw)
         return self._samples.get(name, lambda: Sample(name, raw))
+
+    def tested(self, opened: Opened, test: Callable[[], Tested]) -> Tested:
+        """Return the answers of a network to its test set, computed once."""
+        return self._tested.get((opened.id, opened.sha8), test)
+
+    def drawn(self, what: str, draw: Callable[[], dict[str, bytes]]) -> dict[str, bytes]:
+        """Return pictures by name, drawn once and one set at a time."""
+
+        def alone() -> dict[str, bytes]:
+            with self._drawing:
+                return draw()
+
+        return self._drawn.get(what, alone)
 
     def prepared(self, opened: Opened, sample: Sample) -> torch.Tensor:
         """Return a sample as the network takes it: a batch of one."""

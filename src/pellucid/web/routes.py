@@ -1,23 +1,60 @@
-"""Tasks, runs and answers: what the pages and programs ask for, under /api/v1."""
+"""Tasks, their forms and their data; the session, health and counters, under /api/v1."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-import numpy as np
+import torch
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 
 from pellucid import config, tasks
-from pellucid.web.bodies import Given, given
+from pellucid.task import Task
+from pellucid.verbs import look
+from pellucid.web.guard import cookie_for
 from pellucid.web.library import Library, block, library
 from pellucid.web.refusals import Refusal
-from pellucid.web.summaries import details, summary
 
 MOST_SAMPLES = 256  # of one request
 
 router = APIRouter(prefix="/api/v1")
 Shelf = Annotated[Library, Depends(library)]
+
+
+@router.post("/session", tags=["server"], status_code=204)
+def session(request: Request) -> Response:
+    """Exchange the token for a cookie that allows reading: for pictures and event streams from afar."""
+    answer = Response(status_code=204)
+    port = request.scope["server"][1]
+    answer.set_cookie(
+        f"pellucid-{port}", cookie_for(request.app.state.token), httponly=True, samesite="strict", path="/api"
+    )
+    return answer
+
+
+@router.get("/health", tags=["server"])
+def health(request: Request) -> dict[str, bool]:
+    """Say whether the server lives and takes work."""
+    return {"live": True, "ready": request.app.state.batcher.alive and not request.app.state.closing}
+
+
+@router.get("/livez", tags=["server"])
+def livez() -> dict[str, bool]:
+    """Say that the server lives."""
+    return {"live": True}
+
+
+@router.get("/readyz", tags=["server"])
+def readyz(request: Request) -> JSONResponse:
+    """Say whether the server takes work; 503 while it does not."""
+    ready = health(request)["ready"]
+    return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
+
+
+@router.get("/metrics", tags=["server"])
+def metrics(request: Request) -> dict[str, Any]:
+    """Return the counters since the start; requests = answered + refused + shed + failed + under way."""
+    return dict(sorted(request.app.state.counts.items()))
 
 
 @router.get("/tasks", tags=["tasks"])
@@ -36,7 +73,44 @@ def describe(shelf: Library, name: str) -> dict[str, Any]:
         "gives": kind.gives,
         "networks": list(tasks.NETWORKS.get(name, ())),
         "settings": list(config.settings(kind)),
+        "about": {
+            name: (make.__doc__ or "").split("\n")[0]
+            for name, make in config.settings(kind).items()
+            if make is not kind
+        },
     }
+
+
+@router.get("/tasks/{task}/form", tags=["tasks"])
+def form(task: str, shelf: Shelf, setting: str = "default") -> dict[str, Any]:
+    """Return the fields of a task under a setting, as a form shows them."""
+    return {"task": task, "setting": setting, "fields": config.form(shelf.setting(task, setting))}
+
+
+@router.get("/tasks/{task}/look", tags=["tasks"])
+def look_at(task: str, shelf: Shelf, setting: str = "default") -> dict[str, Any]:
+    """Return what `pellucid look` tells of the data, and the names of its pictures."""
+    chosen = shelf.setting(task, setting)
+    return {**look.counts(shelf.data(chosen)), "pictures": list(drawn(shelf, chosen))}
+
+
+@router.get("/tasks/{task}/look/{picture}.png", tags=["tasks"], response_class=Response)
+def look_picture(task: str, picture: str, shelf: Shelf, setting: str = "default") -> Response:
+    """Return one picture of the data."""
+    found = drawn(shelf, shelf.setting(task, setting))
+    if picture not in found:
+        raise Refusal(404, "picture", f"the pictures are {', '.join(found)}")
+    return Response(found[picture], media_type="image/png")
+
+
+def drawn(shelf: Library, task: Task) -> dict[str, bytes]:
+    """Return the pictures of a task's data as PNG, drawn once."""
+    from pellucid.plots import canvas  # matplotlib takes half a second, and only pictures need it
+
+    def draw() -> dict[str, bytes]:
+        return {name: canvas.png(figure) for name, figure in look.pictures(shelf.data(task), 0)}
+
+    return shelf.drawn(f"look {task!r}", draw)
 
 
 @router.get("/tasks/{task}/samples", tags=["tasks"])
@@ -49,8 +123,6 @@ def samples(
     count: Annotated[int, Query(ge=1, le=MOST_SAMPLES)] = 1,
 ) -> dict[str, Any]:
     """Return raw samples of the training or the validation set as one tensor, with their classes."""
-    import torch
-
     data = shelf.data(shelf.setting(task, setting))
     material = getattr(data, split)
     if start >= len(material):
@@ -65,52 +137,3 @@ def samples(
         "inputs": block(inputs.numpy(), f"{ref}/raw"),
         "targets": block(targets.numpy(), f"{ref}/target"),
     }
-
-
-@router.get("/runs", tags=["runs"])
-def list_runs(shelf: Shelf) -> list[dict[str, Any]]:
-    """List the runs and the released models."""
-    return [summary(shelf, run, path) for run, path in shelf.paths().items()]
-
-
-@router.get("/runs/{run}", tags=["runs"])
-def read_run(run: str, shelf: Shelf) -> dict[str, Any]:
-    """Return all that a run says of itself."""
-    return details(shelf, run, shelf.path(run))
-
-
-@router.get("/runs/{run}/{name}", tags=["runs"], response_class=Response)
-def read_file(run: str, name: str, shelf: Shelf) -> Response:
-    """Return a document of a run: scores, card, report.html or model.onnx."""
-    path = shelf.path(run)
-    files = {
-        "report.html": ("report.html", "text/html"),
-        "model.onnx": ("model.onnx", "application/octet-stream"),
-        "card": ("README.md", "text/markdown"),
-    }
-    if name not in files or not (path / files[name][0]).is_file():
-        raise Refusal(404, "file", f'this run has no "{name[:80]}"')
-    file, kind = files[name]
-    return FileResponse(path / file, media_type=kind)
-
-
-@router.post("/runs/{run}/predict", tags=["answers"])
-async def predict(
-    run: str, request: Request, shelf: Shelf, body: Annotated[Given, Depends(given)]
-) -> Response:
-    """Answer one input: the bytes of a PNG or JPEG, or JSON with sample, text or pixels."""
-    from anyio import to_thread
-
-    opened = await to_thread.run_sync(shelf.open, run)
-    stages, sample = await to_thread.run_sync(body.read, shelf, opened)
-    output = await request.app.state.batcher.output(opened, sample.raw)
-    trained = opened.trained
-    answer = trained.task.answer(output, trained.facts).to_json()
-    blocks = {name: opened.block(np.asarray(stage), sample.id, name) for name, stage in stages.items()}
-    document = {
-        "answer": answer,
-        "sample": sample.id,
-        "stages": [{"name": name, **each} for name, each in blocks.items()],
-        "output": opened.block(output.numpy(), sample.id, "output"),
-    }
-    return JSONResponse(document)

@@ -10,42 +10,71 @@ from typing import Any
 from pellucid.errors import PellucidError
 from pellucid.run import Run
 from pellucid.verbs.trained import WEIGHTS
-from pellucid.web.library import RELEASED, Library
+from pellucid.web.events import last_line
+from pellucid.web.jobs import Jobs
+from pellucid.web.library import RELEASED
 from pellucid.web.refusals import tellable
 
-TAIL = 4096  # bytes at the end of a log that hold its last line
 
+def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
+    """Return a run's line in the list; one that is damaged has one as well.
 
-def summary(library: Library, name: str, path: Path) -> dict[str, Any]:
-    """Return a run's line in the list; one that is damaged has one as well."""
-    found: dict[str, Any] = {"id": name, "released": name.startswith(RELEASED), "created": None}
+    Its status: "running", by whomever; "finished"; "paused", resume goes on; "stopped" before anything was
+    saved; "damaged".
+    """
+    found = absent(name, {})
     with suppress(OSError):
         found["created"] = (path / "task.json").stat().st_mtime
     try:
         run = Run.open(path)
         scores = ((run.scores() or {}).get("evaluate") or {}).get("scores", {})
     except PellucidError as error:
-        said = {"status": "damaged", "message": tellable(str(error))}
-        return {**found, "task": None, "network": None, "step": None, "steps": None, "scores": {}, **said}
-    last = last_line(path)
+        return {**found, "status": "damaged", "message": tellable(str(error))}
+    last = json.loads(last_line(path / "progress.jsonl") or b"{}")
+    outcomes = jobs.outcomes(name)
     return {
         **found,
         "task": run.task.get("task"),
         "network": run.task.get("network", ""),
-        "status": "finished" if run.finished else "paused",
+        "status": "running" if jobs.trains(name) else status(run),
         "step": last.get("step", 0),
         "steps": steps(run, last),
         "scores": scores,
+        "jobs": outcomes,
+        "message": next((said["message"] for said in outcomes.values() if "message" in said), None),
     }
 
 
-def details(library: Library, name: str, path: Path) -> dict[str, Any]:
+def absent(name: str, said: dict[str, Any]) -> dict[str, Any]:
+    """Return the line of a training whose directory is not there yet, or never will be."""
+    return {
+        "id": name,
+        "task": None,
+        "network": None,
+        "status": "running" if said.get("state") == "running" else "stopped",
+        "step": 0,
+        "steps": None,
+        "scores": {},
+        "released": name.startswith(RELEASED),
+        "created": None,
+        "jobs": {"train": said} if said else {},
+        "message": said.get("message"),
+    }
+
+
+def status(run: Run) -> str:
+    """Return the status of a run that nobody trains."""
+    if run.finished:
+        return "finished"
+    return "paused" if (run.path / "resume").is_dir() else "stopped"
+
+
+def details(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
     """Return a run whole: what was learned, how, from what, where, and what there is to see."""
-    found = summary(library, name, path)
+    found = summary(jobs, name, path)
     if found["status"] == "damaged":
         return found
-    run = Run.open(path)
-    card = path / "README.md"
+    run, card = Run.open(path), path / "README.md"
     return {
         **found,
         "fields": run.task,
@@ -61,17 +90,6 @@ def details(library: Library, name: str, path: Path) -> dict[str, Any]:
             "onnx": (path / "model.onnx").is_file(),
         },
     }
-
-
-def last_line(path: Path) -> dict[str, Any]:
-    """Return the last whole line of a run's log; {} before the first."""
-    with suppress(OSError, ValueError):
-        with (path / "progress.jsonl").open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - TAIL))
-            lines = file.read().split(b"\n")[:-1]
-        return json.loads(lines[-1]) if lines else {}
-    return {}
 
 
 def steps(run: Run, last: dict[str, Any]) -> int | None:

@@ -60,12 +60,12 @@ export const api = {
  * Follow a run. The browser reconnects on its own and tells the server the last line it has, so nothing is lost when
  * the server restarts.
  * @param {string} run
- * @param {{progress?: (line: any, id: number) => void, speed?: (line: any) => void, status?: (line: any) => void, connected?: (yes: boolean) => void}} handlers
+ * @param {{progress?: (line: any, id: number) => void, rewound?: (line: {lines: number}) => void, speed?: (line: any) => void, status?: (line: any) => void, connected?: (yes: boolean) => void}} handlers
  * @returns {() => void} stop following
  */
 export function events(run, handlers) {
   const source = new EventSource(address("runs", run, "events"));
-  for (const kind of ["progress", "speed", "status"]) {
+  for (const kind of ["progress", "rewound", "speed", "status"]) {
     source.addEventListener(kind, (event) => handlers[kind]?.(JSON.parse(event.data), Number(event.lastEventId)));
   }
   source.addEventListener("open", () => handlers.connected?.(true));

@@ -39,9 +39,15 @@ async function start() {
   watch();
 }
 
-/** Draw what the hash says. */
+/** Draw what the hash says; the page is busy until its view stands. */
 async function show() {
   const mine = ++turn;
+  part.main.setAttribute("aria-busy", "true");
+  await draw(mine);
+  if (mine === turn) part.main.setAttribute("aria-busy", "false");
+}
+
+async function draw(mine) {
   place = complete(parse(location.hash));
   rewrite(place);
   toggleSide(false);
@@ -71,9 +77,10 @@ async function show() {
   const room = h("div", { class: "room" });
   article.append(room);
   try {
-    const dispose = await view.mount(room, context(task, run));
-    if (mine === turn) leave = dispose ?? (() => {});
-    else dispose?.();
+    const made = await view.mount(room, context(task, run));
+    const dispose = typeof made === "function" ? made : () => {};
+    if (mine === turn) leave = dispose;
+    else dispose();
   } catch (error) {
     if (mine === turn) put(room, failure(error, () => show()));
     if (!(error instanceof api.ApiError)) console.error(error);

@@ -26,6 +26,14 @@ export function addProgress(log, line, id) {
   if (line.scores) log.evaluations.push({ step: line.step, scores: line.scores, line: id });
 }
 
+/** Forget the lines after the first so many: a resumed training goes back to its newest saved state. */
+export function rewind(log, lines) {
+  const kept = log.lines.findLastIndex((id) => id <= lines) + 1;
+  for (const name of ["steps", "losses", "rates", "epochs", "lines"]) log[name].length = kept;
+  log.evaluations = log.evaluations.filter(({ line }) => line <= lines);
+  log.bad = log.steps.find((_, i) => !Number.isFinite(log.losses[i])) ?? null;
+}
+
 /** Add a line of speed.jsonl. */
 export function addSpeed(log, line) {
   if (log.times.length && line.step <= log.times.at(-1).step && line.seconds <= log.times.at(-1).seconds) return;
@@ -33,16 +41,16 @@ export function addSpeed(log, line) {
 }
 
 /**
- * Seconds a step takes lately, without evaluating and saving; null before two lines are there. Lines of before an
+ * Seconds a step takes lately, without evaluating and saving; null before a line is there. Lines of before an
  * interruption do not count: their clock was another.
  */
 export function secondsPerStep(log, lines = 20) {
   const recent = log.times.slice(-lines);
   const from = recent.findLastIndex((one, i) => i > 0 && one.seconds < recent[i - 1].seconds);
   const same = recent.slice(Math.max(0, from));
-  if (same.length < 2) return null;
-  const [first, last] = [same[0], same.at(-1)];
+  if (!same.length) return null;
   const idle = (one) => (one.evaluating ?? 0) + (one.saving ?? 0);
+  const [first, last] = same.length > 1 ? [same[0], same.at(-1)] : [{ step: 0, seconds: 0 }, same[0]]; // one line: since the start
   const seconds = last.seconds - first.seconds - (idle(last) - idle(first));
   return last.step > first.step && seconds > 0 ? seconds / (last.step - first.step) : null;
 }

@@ -3,7 +3,8 @@
 const GROUPED = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /**
- * Write a number. Formats: "int" 10,000; "percent2" 99.62 %; "3" three decimals; "g4" four significant figures;
+ * Write a number. Formats: "int" 10,000; "percent2" 99.62 %; "points2" the same
+ * without the sign; "3" three decimals; "g4" four significant figures;
  * "auto" whole numbers as they are, others with four significant figures; "exact" every digit.
  * @param {number|null|undefined} value
  * @param {string} [style]
@@ -14,7 +15,8 @@ export function written(value, style = "auto") {
   if (!Number.isFinite(value)) return value > 0 ? "infinite" : "minus infinite";
   if (style === "exact") return minus(String(value));
   if (style === "int") return minus(GROUPED.format(value));
-  if (style.startsWith("percent")) return minus((100 * value).toFixed(Number(style.slice(7) || 1))) + " %";
+  if (style.startsWith("percent")) return minus((100 * value).toFixed(Number(style.slice(7) || 1))) + "\u00a0%";
+  if (style.startsWith("points")) return minus((100 * value).toFixed(Number(style.slice(6) || 1)));
   if (/^\d+$/.test(style)) return minus(value.toFixed(Number(style)));
   if (style === "auto" && Number.isInteger(value) && Math.abs(value) < 1e9) return minus(GROUPED.format(value));
   return significant(value, style.startsWith("g") ? Number(style.slice(1)) : 4);
@@ -24,7 +26,7 @@ export function written(value, style = "auto") {
 export function rounding(style = "auto") {
   if (style === "exact") return "not rounded";
   if (style === "int") return "shown as a whole number";
-  if (style.startsWith("percent")) return `times 100, rounded to ${style.slice(7) || 1} decimals`;
+  if (/^(percent|points)/.test(style)) return `times 100, rounded to ${style.replace(/\D/g, "") || 1} decimals`;
   if (/^\d+$/.test(style)) return `rounded to ${style} decimals`;
   return `rounded to ${style.startsWith("g") ? style.slice(1) : 4} significant figures`;
 }

@@ -51,5 +51,5 @@ function figure(run) {
     return h("progress", { max: run.steps, value: run.step, "aria-label": `${run.id}: steps done` });
   }
   const accuracy = run.scores?.accuracy;
-  return accuracy ? h("small", { class: "numbers" }, number(accuracy.value, `${run.id}/scores.json[scores,accuracy,value]`, "percent2")) : null;
+  return accuracy ? h("small", { class: "numbers" }, number(accuracy.value, `${run.id}/scores.json[evaluate,scores,accuracy,value]`, "percent2")) : null;
 }

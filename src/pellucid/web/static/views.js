@@ -10,6 +10,7 @@
  * @property {(element: HTMLElement, context: any) => any} mount returns (a promise of) what takes it away again
  */
 import calibration from "./views/calibration.js";
+import compare from "./views/compare.js";
 import confusion from "./views/confusion.js";
 import data from "./views/data.js";
 import draw from "./views/draw.js";
@@ -47,6 +48,7 @@ export const views = [
   mistakes,
   calibration,
   robustness,
+  compare,
   // explain
   layers,
   kernel,

@@ -30,8 +30,8 @@ import { written } from "../numbers.js";
 import { extent, logTicks, smooth, thin, ticks } from "../series.js";
 import { number } from "./p-number.js";
 
-const HEIGHT = 240;
-const PAD = { left: 52, right: 14, top: 10, bottom: 30 };
+const HEIGHT = 236;
+const PAD = { left: 52, right: 14, top: 10, bottom: 38 };
 const MOST_ROWS = 500; // of the table: every so many points beyond that
 
 export class PCurve extends HTMLElement {
@@ -95,7 +95,7 @@ export class PCurve extends HTMLElement {
     this.#plot.setAttribute("aria-label", `${chart.title}. ${this.summary()} Left and right arrows read the points.`);
     put(this.#plot, parts);
     const keys = chart.lines.map((line, i) => h("span", { class: `series-${i % 6}` }, h("i", { class: line.dashed ? "dashed" : "" }), line.name));
-    put(this.#key, keys, (chart.smoothing ?? 0) > 0 ? h("small", {}, "thin: raw; thick: smoothed") : null);
+    put(this.#key, chart.lines.length > 1 || (chart.smoothing ?? 0) > 0 ? keys : null, (chart.smoothing ?? 0) > 0 ? h("small", {}, "thin: raw; thick: smoothed") : null);
   }
 
   #measure() {
@@ -127,8 +127,8 @@ export class PCurve extends HTMLElement {
         svg("line", { x1: PAD.left, x2: this.#width - PAD.right, y1: y(value), y2: y(value) }),
         svg("text", { class: "tick", x: PAD.left - 6, y: y(value) + 4, "text-anchor": "end" }, short(value, format)),
       ]),
-      across.map((value) => svg("text", { class: "tick", x: x(value), y: HEIGHT - 12, "text-anchor": "middle" }, written(value))),
-      svg("text", { class: "axis", x: this.#width - PAD.right, y: HEIGHT - 1, "text-anchor": "end" }, this.#chart.x),
+      across.map((value) => svg("text", { class: "tick", x: x(value), y: HEIGHT - 21, "text-anchor": this.#width - x(value) < 24 ? "end" : "middle" }, short(value))),
+      svg("text", { class: "axis", x: this.#width - PAD.right, y: HEIGHT - 5, "text-anchor": "end" }, this.#chart.x),
     );
   }
 
@@ -242,9 +242,13 @@ export function nearest(xs, x) {
   return low > 0 && Math.abs(xs[low - 1] - x) <= Math.abs(xs[low] - x) ? low - 1 : Math.min(low, xs.length - 1);
 }
 
+function minus(text) {
+  return text.replace("-", "\u2212");
+}
+
 function short(value, format) {
-  if (format?.startsWith("percent")) return `${Number((100 * value).toPrecision(6))} %`;
-  return Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(0).replace("e+", "e") : written(Number(value.toPrecision(6)));
+  if (format?.startsWith("percent")) return `${minus(String(Number((100 * value).toPrecision(6))))} %`;
+  return Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-4) ? value.toExponential(0).replace("e+", "e") : minus(Math.abs(value) >= 1000 ? written(value, "int") : String(Number(value.toPrecision(6))));
 }
 
 customElements.define("p-curve", PCurve);

@@ -62,7 +62,7 @@ export function number(value, ref, format = "auto", dtype = "float64") {
 /** A score with its interval and its n, each traceable. @param {{value, low, high, n}} score */
 export function score(entry, ref, format = "percent2") {
   const at = (name, style = format) => number(entry[name], `${ref}[${name}]`, style);
-  const interval = entry.low === null || entry.low === undefined ? [] : [at("low"), " to ", at("high"), ", "];
+  const interval = entry.low === null || entry.low === undefined ? [] : [at("low", format.replace("percent", "points")), " to ", at("high", format.replace("percent", "points")), ", "];
   return h("span", { class: "score" }, h("b", {}, at("value")), h("small", {}, " (", interval, "n = ", at("n", "int"), ")"));
 }
 

@@ -69,7 +69,7 @@ function pairs({ confusion, classes }, ref, open) {
   all.sort((a, b) => b.count - a.count);
   if (!all.length) return h("p", {}, "No image was taken for another class.");
   const item = ({ r, c, count }) =>
-    h("li", {}, h("button", { type: "button", class: "link", onclick: () => open(r, c) }, `${classes[r]} taken for ${classes[c]}`), " ", number(count, ref(`confusion,${r},${c}`), "int"));
+    h("li", {}, h("button", { type: "button", class: "link", onclick: () => open(r, c) }, `${classes[r]} taken for ${classes[c]}`), " ", h("small", {}, number(count, ref(`confusion,${r},${c}`), "int"), count === 1 ? " image" : " images"));
   return h("ol", { class: "pairs" }, all.slice(0, PAIRS).map(item));
 }
 

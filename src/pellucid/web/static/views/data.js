@@ -6,7 +6,7 @@ import { number } from "../elements/p-number.js";
 import { roving } from "../roving.js";
 
 const LOOKED_AT = 256; // validation samples that the sheet is chosen from
-const EACH = 10; // of a class
+const EACH = { least: 5, most: 18, wide: 48, rest: 90 }; // of a class; CSS pixels of one and of what stands around them
 const KNOWN = ["splits", "classes", "pictures", "source", "licence", "shape"];
 const PERCENT = /share/;
 
@@ -20,8 +20,10 @@ export default {
     const look = await context.api.look(context.task.name);
     const ref = (path) => `${context.task.name}/look[${path}]`;
     const sheet = h("div", {});
-    put(element, h("div", { class: "columns" }, facts(look, ref), look.classes ? classes(look, ref) : null), sheet, drawn(look, context));
-    if (context.task.takes === "image" && look.classes) await samples(sheet, context).catch(() => {}); // the server's pictures show them too
+    const pictures = h("div", {});
+    put(element, h("div", { class: "columns" }, facts(look, ref), look.classes ? classes(look, ref) : null), sheet, pictures);
+    const shown = context.task.takes === "image" && look.classes && (await samples(sheet, context).catch(() => false));
+    put(pictures, drawn(look, context, shown ? ["samples"] : []));
   },
 };
 
@@ -63,16 +65,18 @@ async function samples(place, { task, api, link }) {
   const found = await api.samples(task.name, { split: "valid", start: 0, count: LOOKED_AT });
   const { values, shape } = decode(found.inputs);
   const labels = decode(found.targets).values;
-  if (shape.length !== 3 || labels.length !== shape[0]) return; // not one grey image and one class each
+  if (shape.length !== 3 || labels.length !== shape[0]) return false; // not one grey image and one class each
   const names = found.classes;
+  const count = Math.max(EACH.least, Math.min(EACH.most, Math.floor((place.clientWidth - EACH.rest) / EACH.wide)));
   const rows = names.map((name, k) => {
-    const members = Array.from(labels, Number).flatMap((label, i) => (label === k ? [i] : [])).slice(0, EACH);
+    const members = Array.from(labels, Number).flatMap((label, i) => (label === k ? [i] : [])).slice(0, count);
     return h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, h("span", { class: "strip-of" }, members.map((i) => picture(values, shape, i, name, link)))));
   });
   const sheet = h("table", { class: "sheet" }, h("caption", { class: "unseen" }, "Validation samples of each class"), h("tbody", {}, rows));
   roving(sheet, "a");
   place.className = "panel";
-  put(place, section("Samples of each class", "All from the validation part. Open one to see its pixels as numbers.", sheet).childNodes);
+  put(place, ...section("Samples of each class", "All from the validation part. Open one to see its pixels as numbers.", sheet).childNodes);
+  return true;
 }
 
 function picture(values, [, height, width], i, name, link) {
@@ -87,8 +91,8 @@ function picture(values, [, height, width], i, name, link) {
   return h("a", { href: link({ step: "look", view: "pixels", query: { sample: `valid:${i}` } }) }, canvas);
 }
 
-function drawn(look, { task, api }) {
-  const names = (look.pictures ?? []).map((one) => one.replace(/\.png$/, ""));
+function drawn(look, { task, api }, without) {
+  const names = (look.pictures ?? []).filter((one) => !without.includes(one));
   if (!names.length) return null;
   const figure = (name) => h("figure", {}, h("img", { src: api.address("tasks", task.name, "look", `${name}.png`), alt: `${name} of ${task.name}`, loading: "lazy" }), h("figcaption", {}, name));
   return section("Pictures", "The same pictures that pellucid look draws.", h("div", { class: "gallery" }, names.map(figure)));

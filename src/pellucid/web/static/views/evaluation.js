@@ -17,29 +17,27 @@ export const testable = ({ run }) => Boolean(run) && run.status !== "damaged";
 export async function withScores(element, context, draw) {
   let stopped = false;
   const stop = () => (stopped = true);
-  const ref = (path) => `${context.run.id}/scores.json[${path}]`;
+  const ref = (path) => `${context.run.id}/scores.json[evaluate,${path}]`;
   const scores = await found(context);
   if (scores) {
-    const dispose = await draw(scores, ref);
-    return () => (stop(), dispose?.());
+    await draw(scores, ref);
+    return stop;
   }
   const begin = h("button", { type: "button", onclick: () => test() }, "Test it now");
   const why = context.run.status === "running" ? "This network is still training. Test it when it is done." : "This network has not been tested yet.";
   put(element, h("div", { class: "panel empty" }, h("p", {}, why), h("p", {}, "The test images took part in no choice. They are opened once, here."), begin));
 
-  async function test() {
+  async function test({ begun = false } = {}) {
     begin.disabled = true;
     begin.textContent = "Testing ...";
     try {
-      await context.api.act(context.run.id, "evaluate");
-      for (let scores = null; !stopped; scores = await found(context)) {
-        if (scores) return draw(scores, ref);
-        await new Promise((done) => setTimeout(done, 1000 * SECONDS));
-      }
+      if (!begun) await context.api.act(context.run.id, "evaluate");
+      if (await done(context, context.run.id, "evaluate", () => stopped)) await draw(await found(context), ref);
     } catch (error) {
-      put(element, failure(error, test));
+      put(element, failure(error, () => test()));
     }
   }
+  if (context.run.jobs?.evaluate?.state === "running") test({ begun: true }); // another page began it
   return stop;
 }
 
@@ -48,11 +46,20 @@ export function imageOf(context, index) {
   return context.api.address("runs", context.run.id, "mistakes", `${index}.png`);
 }
 
-async function found(context) {
-  try {
-    return await context.api.scores(context.run.id);
-  } catch (error) {
-    if (error.status === 404 || error.code === "scores") return null;
-    throw error;
+/**
+ * Wait for a job on a run.
+ * @returns {Promise<boolean>} false where the page was left meanwhile
+ */
+export async function done({ api }, id, kind, stopped) {
+  for (;;) {
+    await new Promise((wake) => setTimeout(wake, 1000 * SECONDS));
+    if (stopped()) return false;
+    const job = (await api.run(id)).jobs?.[kind];
+    if (job?.state === "failed") throw new Error(job.message ?? "It failed without saying why.");
+    if (job?.state === "done") return true;
   }
+}
+
+async function found({ api, run }) {
+  return (await api.scores(run.id)).evaluate ?? null;
 }

@@ -5,35 +5,43 @@ import { roving } from "../roving.js";
 import { inside } from "./inspect.js";
 import { imageOf, testable, withScores } from "./evaluation.js";
 
+const MOST = 1000; // asked for
+const PAGE = 42; // shown at first
+
 export default {
   id: "mistakes",
   title: "Mistakes",
   lead: "Look at them. Some you would get wrong as well; the others tell you what to do next.",
   step: "test",
   for: testable,
-  mount: (element, context) => withScores(element, context, (scores, ref) => draw(element, context, scores, ref)),
+  mount: (element, context) => withScores(element, context, (scores) => draw(element, context, scores)),
 };
 
-function draw(element, context, scores, ref) {
-  if (!scores.mistakes?.length) return put(element, h("p", { class: "panel" }, "No mistakes were kept: every test sample was right, or the task has none to show."));
-  const wrong = scores.n - scores.confusion.reduce((sum, row, i) => sum + row[i], 0);
+async function draw(element, context, scores) {
+  if (!scores.confusion) return put(element, h("p", { class: "panel" }, "This task does not choose between classes; what it gets wrong has another shape."));
+  put(element, h("p", { class: "waiting" }, "Asking the network about the test images again ..."));
+  const found = await context.api.get(context.api.address("runs", context.run.id, "mistakes"), { count: MOST });
+  if (!found.n) return put(element, h("p", { class: "panel" }, "No mistakes: every test sample was right."));
+  const ref = (path) => `${context.run.id}/mistakes[${path}]`;
   const list = h("ul", { class: "gallery mistakes" });
   const said = h("p", { class: "fine", role: "status" });
   const choose = (name, label) => {
-    const known = [...new Set(scores.mistakes.map((one) => one[name]))].sort();
+    const known = scores.classes.filter((value) => found.mistakes.some((one) => one[name] === value));
     const options = ["", ...known].map((value) => h("option", { value, selected: context.state[name] === value }, value || "any"));
     return h("label", {}, label, h("select", { onchange: (event) => (context.setState({ [name]: event.target.value }), fill()) }, options));
   };
   function fill() {
     const { true: truth, predicted } = context.state;
-    const shown = scores.mistakes.map((one, i) => [one, i]).filter(([one]) => (!truth || one.true === truth) && (!predicted || one.predicted === predicted));
+    const chosen = found.mistakes.map((one, i) => [one, i]).filter(([one]) => (!truth || one.true === truth) && (!predicted || one.predicted === predicted));
+    const shown = chosen.slice(0, more.dataset.all ? MOST : PAGE);
     put(list, shown.map(([one, i]) => item(one, (name) => ref(`mistakes,${i},${name}`), context)));
-    const kept = number(scores.mistakes.length, ref("mistakes,length"), "int");
-    put(said, "Showing ", number(shown.length, ref("mistakes,length"), "int"), " of the ", kept, " worst, out of ", number(wrong, ref("n - trace(confusion)"), "int"), " mistakes in ", number(scores.n, ref("n"), "int"), ". Worst first: by loss, the surprise \u2212log p of the true class.");
+    more.hidden = shown.length === chosen.length;
+    put(said, "Showing ", number(shown.length, ref("length"), "int"), " of ", number(found.n, ref("n"), "int"), " mistakes in ", number(found.of, ref("of"), "int"), " test images, the worst first: by loss, which is \u2212log of the probability of the true class.");
     roving(list, "button.open");
   }
+  const more = h("button", { type: "button", class: "quiet", onclick: () => ((more.dataset.all = "1"), fill()) }, "Show all");
   fill();
-  put(element, section("The worst mistakes", "The loss is large where the network was sure of something wrong. Some of these labels are wrong themselves.", h("div", { class: "row" }, choose("true", "it is"), choose("predicted", "it said")), said, list));
+  put(element, section("The worst mistakes", "The loss is large where the network was sure of something wrong. Some of these labels are wrong themselves.", h("div", { class: "row" }, choose("true", "it is"), choose("predicted", "it said")), said, list, h("p", {}, more)));
 }
 
 function item(one, ref, context) {
@@ -41,7 +49,7 @@ function item(one, ref, context) {
   const label = `test image ${one.index}: a ${one.true} read as ${one.predicted}; look inside`;
   const image = h("img", { src: imageOf(context, one.index), alt: "", width: 96, height: 96, loading: "lazy" });
   const open = h("button", { type: "button", class: "open", "aria-label": label, onclick: () => inside(context, one.index, open) }, image);
-  const second = one.second && one.second !== one.true ? h("div", {}, "second: ", one.second) : null;
+  const second = one.second === null ? null : h("div", { class: "fine" }, "second ", h("b", {}, one.second));
   return h(
     "li",
     {},

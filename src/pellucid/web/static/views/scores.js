@@ -24,7 +24,7 @@ function draw(scores, ref, { run }) {
 }
 
 function perClass(scores, ref) {
-  const help = h("span", {}, h("b", {}, "Precision"), ": of those called 4, how many are a 4. ", h("b", {}, "Recall"), ": of the true 4s, how many were found. ", h("b", {}, "F1"), " is their harmonic mean. In brackets the 95 % interval.");
+  const help = h("span", {}, h("b", {}, "Precision"), ": of those called 4, how many are a 4. ", h("b", {}, "Recall"), ": of the true 4s, how many were found. ", h("b", {}, "F1"), " is their harmonic mean. Below, the 95 % interval.");
   const rows = scores.per_class.map((row, i) => {
     const at = (name) => ref(`per_class,${i},${name}`);
     return [row.class, measured(row.precision, at("precision")), measured(row.recall, at("recall")), measured(row.f1, at("f1")), count(row, at)];
@@ -35,7 +35,7 @@ function perClass(scores, ref) {
 function measured(entry, ref) {
   if (entry === null || entry === undefined) return "none";
   if (typeof entry === "number") return number(entry, ref, "percent2");
-  const interval = entry.low === null || entry.low === undefined ? null : h("small", { class: "interval" }, number(entry.low, `${ref}[low]`, "percent1"), " to ", number(entry.high, `${ref}[high]`, "percent1"));
+  const interval = entry.low === null || entry.low === undefined ? null : h("small", { class: "interval" }, number(entry.low, `${ref}[low]`, "points1"), " to ", number(entry.high, `${ref}[high]`, "points1"));
   return [number(entry.value, `${ref}[value]`, "percent2"), interval];
 }
 

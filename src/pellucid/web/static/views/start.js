@@ -6,7 +6,7 @@ import { failure } from "../problem.js";
 import { format } from "../router.js";
 
 const FIRST = ["network", "epochs", "learning_rate", "optimizer", "batch_size", "seed"]; // what a beginner changes
-const WORDS = { default: "what trains well on two cores", tiny: "seconds, on a few made-up samples: for a first try", paper: "exactly as in the paper" };
+const DEFAULT = "What trains well on two cores.";
 
 export default {
   id: "start",
@@ -24,7 +24,7 @@ export default {
 
 function settings({ task }, chosen, choose) {
   const item = (name) =>
-    h("label", { class: "choice" }, h("input", { type: "radio", name: "setting", value: name, checked: name === chosen, onchange: () => choose(name) }), h("span", {}, h("b", {}, name.replaceAll("_", " ")), WORDS[name] ? h("small", {}, WORDS[name]) : null));
+    h("label", { class: "choice" }, h("input", { type: "radio", name: "setting", value: name, checked: name === chosen, onchange: () => choose(name) }), h("span", {}, h("b", {}, name.replaceAll("_", " ")), h("small", {}, task.about?.[name] || (name === "default" ? DEFAULT : ""))));
   return h("fieldset", { class: "panel choices" }, h("legend", { class: "unseen" }, "Setting"), h("h2", {}, "Setting"), h("div", { class: "options" }, task.settings.map(item)));
 }
 

@@ -2,6 +2,7 @@
 import { copyable } from "../copy.js";
 import { h, put, section } from "../dom.js";
 import { failure } from "../problem.js";
+import { done } from "./evaluation.js";
 
 const FILES = [
   ["report", "report.html", "Report", "one page that needs nothing else; testing writes it"],
@@ -12,17 +13,18 @@ const FILES = [
 /** @param {any} context */
 export function takeaway(context) {
   const { run, task, api } = context;
-  const downloads = h("ul", { class: "downloads" });
+  const downloads = h("dl", { class: "facts downloads" });
   draw();
   return h("div", { class: "columns" }, section("From elsewhere", "The studio's own requests work from any program on this computer.", lines(context)), section("Take it with you", null, downloads));
 
   function draw(found = run) {
+    const files = (file) => api.address("runs", found.id, file);
     const has = { ...found.has, card: Boolean(found.card) };
-    put(downloads, FILES.map(([key, file, name, what]) => h("li", {}, has[key] ? h("a", { href: api.address("runs", run.id, file), download: `${run.id}-${file === "card" ? "README.md" : file}` }, name) : missing(key, name), h("small", {}, " ", what))));
+    put(downloads, FILES.map(([key, file, name, what]) => [h("dt", {}, has[key] ? h("a", { href: files(file), download: `${run.id}-${file === "card" ? "README.md" : file}` }, name) : missing(key, name)), h("dd", {}, what)]));
   }
 
   function missing(key, name) {
-    if (key !== "onnx" || run.released) return h("span", { class: "fine" }, `${name}: not there`);
+    if (key !== "onnx") return `${name}: not there`;
     const button = h("button", { type: "button", class: "quiet small", onclick: () => make(button) }, `Make the ${name}`);
     return button;
   }
@@ -31,12 +33,8 @@ export function takeaway(context) {
     button.disabled = true;
     button.textContent = "Exporting and checking ...";
     try {
-      await api.act(run.id, "export");
-      for (let tries = 0; tries < 60; tries++) {
-        const found = await api.run(run.id);
-        if (found.has?.onnx) return draw(found);
-        await new Promise((done) => setTimeout(done, 1000));
-      }
+      const { id } = await api.act(run.id, "export"); // of a released model: of its copy among the runs
+      if (await done(context, id, "export", () => !downloads.isConnected)) draw(await api.run(id));
     } catch (error) {
       button.replaceWith(failure(error));
     }

@@ -1,6 +1,5 @@
 /** Use: give the network something of your own, and take the network with you. What is asked for follows from ``takes``. */
 import { decode } from "../api.js";
-import { copyable } from "../copy.js";
 import { h, put, section } from "../dom.js";
 import "../elements/p-bars.js";
 import { giving } from "../giving.js";
@@ -17,6 +16,7 @@ export default {
   for: ({ run }) => Boolean(run) && run.status !== "damaged",
   async mount(element, context) {
     const place = h("div", { class: "answer", "aria-live": "polite" });
+    const way = h("div", {});
     let asked = 0;
     const ask = async (body) => {
       const mine = ++asked;
@@ -25,11 +25,13 @@ export default {
         if (mine !== asked) return;
         context.setState({ sample: found.sample });
         put(place, answer(found, context));
+        put(way, stages(found));
       } catch (error) {
         if (mine === asked) put(place, failure(error));
       }
     };
     const input = giving(context, ask);
+    input.append(way);
     put(element, h("div", { class: "columns" }, input, section("Its answer", "The bars are probabilities; together they make one. The score beside each is what the network computed before softmax.", place)), takeaway(context));
     if (context.sample) await ask({ sample: context.sample });
     else put(place, h("p", { class: "fine" }, "Nothing given yet."));
@@ -42,9 +44,12 @@ function answer(found, context) {
   if (probabilities && Object.keys(probabilities).length) parts.push(bars(probabilities, logits, found));
   const more = Object.entries(others).filter(([, value]) => value !== null && value !== "");
   if (more.length) parts.push(h("pre", { tabindex: "0" }, JSON.stringify(Object.fromEntries(more), null, 1)));
-  if (found.stages?.length) parts.push(h("h3", {}, "As the network got it"), h("ul", { class: "gallery stages" }, found.stages.map(stage)));
   parts.push(h("p", {}, h("a", { href: context.link({ step: "explain", view: null, query: { sample: found.sample } }) }, "Look inside with this")));
   return parts;
+}
+
+function stages(found) {
+  return found.stages?.length ? [h("h3", {}, found.stages.length > 1 ? "On its way to the network" : "As the network got it"), h("ul", { class: "gallery stages" }, found.stages.map(stage))] : [];
 }
 
 function bars(probabilities, logits, found) {

@@ -2,13 +2,13 @@
 import { h, put, section } from "../dom.js";
 import "../elements/p-curve.js";
 import { number, score } from "../elements/p-number.js";
-import { addProgress, addSpeed, emptyLog, secondsPerStep } from "../follow.js";
+import { addProgress, addSpeed, emptyLog, rewind, secondsPerStep } from "../follow.js";
 import { told } from "../form.js";
 import { duration } from "../numbers.js";
 import { failure } from "../problem.js";
 
 const REDRAW_MS = 200; // at most so often: watching must not slow the training
-const SMOOTHING = 0.9;
+const SMOOTHING = 0.6;
 const SHARES = /accuracy|recall|precision|f1|share|auc|top/i;
 
 export default {
@@ -30,14 +30,18 @@ class Cockpit {
     this.log = emptyLog();
     this.charts = new Map();
     this.drawn = 0;
-    this.parts = Object.fromEntries(["head", "alarm", "figures", "scores", "line"].map((name) => [name, h("div", { class: `cockpit-${name}` })]));
+    this.parts = Object.fromEntries(["head", "alarm", "figures", "scores", "line", "settings"].map((name) => [name, h("div", { class: `cockpit-${name}` })]));
     this.values = {};
     this.loss = h("p-curve");
     this.rate = h("p-curve");
-    put(element, this.parts.alarm, h("section", { class: "panel" }, this.parts.head, this.parts.figures), this.lossPanel(), this.parts.scores, this.parts.line, section("Learning rate", "How far each update goes. It usually rises at first and falls towards the end.", this.rate), settings(this.run));
+    put(element, this.parts.alarm, h("section", { class: "panel" }, this.parts.head, this.parts.figures), this.lossPanel(), this.parts.line, this.parts.scores, this.parts.settings);
+    put(this.parts.settings, settings(this.run));
+    this.parts.scores.classList.add("columns");
+    this.parts.scores.append(section("Learning rate", "How far each update goes. It usually rises at first and falls towards the end.", this.rate));
     this.head();
     this.stop = context.api.events(this.run.id, {
       progress: (line, id) => (addProgress(this.log, line, id), this.later()),
+      rewound: ({ lines }) => (rewind(this.log, lines), this.later()),
       speed: (line) => (addSpeed(this.log, line), this.later()),
       status: (status) => this.status(status),
       connected: (yes) => yes || this.later(),
@@ -65,10 +69,18 @@ class Cockpit {
   status(status) {
     const before = this.run.status;
     this.run = { ...this.run, ...status };
-    if (before !== this.run.status) {
+    if (before !== this.run.status || (status.task && !this.run.training)) {
       this.head();
       this.context.refresh().catch(() => {});
+      this.learn().catch(() => {});
     }
+    this.later();
+  }
+
+  /** A training that just starts has no directory yet; ask again what it is once it has. */
+  async learn() {
+    this.run = { ...this.run, ...(await this.context.api.run(this.run.id)) };
+    put(this.parts.settings, settings(this.run));
     this.later();
   }
 
@@ -79,11 +91,12 @@ class Cockpit {
     const buttons = {
       running: [act("stop", "Pause", true)],
       paused: run.released ? [] : [act("resume", "Resume")],
-      stopped: run.released ? [] : [act("resume", "Resume")],
+      stopped: run.released || !run.training ? [] : [act("resume", "Resume")],
     }[run.status];
     const next = run.status === "finished" ? h("a", { class: "button", href: this.context.link({ step: "test", view: null }) }, "Test it") : null;
     this.bar = h("progress", { max: run.steps || 1, value: run.step || 0, "aria-label": "steps done" });
-    const note = run.status === "paused" || run.status === "stopped" ? h("span", { class: "fine" }, run.message ?? "Its state is saved; it goes on exactly where it was.") : null;
+    const stands = { paused: "Its state is saved; it goes on exactly where it was.", stopped: run.message ?? "It ended before anything was saved." };
+    const note = stands[run.status] ? h("span", { class: "fine" }, stands[run.status]) : null;
     this.problem = h("div", {});
     put(this.parts.head, h("div", { class: "row" }, h("h2", { role: "status" }, words[run.status] ?? run.status), this.bar, buttons, next, note), this.problem);
   }
@@ -102,10 +115,11 @@ class Cockpit {
 
   lossPanel() {
     const { state, setState } = this.context;
-    const smoothing = h("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: state.smoothing ?? SMOOTHING, id: "smoothing", oninput: (event) => (setState({ smoothing: event.target.value }), this.draw()) });
+    const smoothing = h("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: state.smoothing ?? SMOOTHING, id: "smoothing", oninput: (event) => (setState({ smoothing: event.target.value }), (said.textContent = event.target.value), this.draw()) });
+    const said = h("output", { class: "tick", for: "smoothing" }, smoothing.value);
     const log = h("input", { type: "checkbox", checked: state.log === "1", onchange: (event) => (setState({ log: event.target.checked ? "1" : null }), this.draw()) });
     this.controls = { smoothing, log };
-    const row = h("div", { class: "row" }, h("label", {}, "smoothing", smoothing), h("label", {}, log, "logarithmic"));
+    const row = h("div", { class: "row" }, h("label", {}, "smoothing", smoothing, said), h("label", {}, log, "logarithmic"));
     return section("Loss", "How wrong the network is on the samples of each step. The thin line is what was measured; the thick one is its moving average, corrected so that it starts unbiased. Dots are the loss on the validation samples.", row, this.loss);
   }
 
@@ -141,7 +155,7 @@ class Cockpit {
       if (!this.charts.has(name)) {
         const curve = h("p-curve");
         this.charts.set(name, curve);
-        this.parts.scores.append(section(`Validation ${name}`, "Measured on samples that do not train. The bars are 95 % intervals.", curve));
+        this.parts.scores.lastElementChild.before(section(`Validation ${name}`, "Measured on samples that do not train. The bars are 95 % intervals.", curve));
       }
       this.charts.get(name).show({ ...chart, title: `Validation ${name}`, lines: [this.scoreLine(name)] });
     }
@@ -188,7 +202,7 @@ class Cockpit {
     this.figure("loss", log.losses[last], this.ref(last, "loss"), "g4");
     this.figure("learning rate", log.rates[last], this.ref(last, "learning_rate"), "g3");
     this.figure("ms a step", pace === null ? null : 1000 * pace, speed, "g3");
-    this.figure("samples/s", pace === null ? null : run.training.batch_size / pace, speed, "int");
+    this.figure("samples/s", pace === null ? null : (run.training?.batch_size ?? NaN) / pace, speed, "int");
     put((this.values.left ??= this.parts.figures.appendChild(h("p", { class: "fine tick left" }))), left === null ? "" : `about ${duration(left)} left`);
   }
 
