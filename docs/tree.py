@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BLOCK = re.compile(r"(<!-- tree -->\n).*?(<!-- /tree -->)", re.DOTALL)
 FLOORS = (  # from the doors down to the ground; an import only goes down
-    ("doors", ("cli", "api.py", "__main__.py")),
+    ("doors", ("cli", "web", "api.py", "__main__.py")),
     ("what every door can do", ("verbs",)),
     ("rooms", ("tasks",)),
     ("the contract", ("checks.py", "task.py")),

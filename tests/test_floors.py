@@ -13,13 +13,13 @@ FILES = sorted(SOURCE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in FILES}
 
 FLOORS = {
-    "cli": 60, "web": 60, "__main__": 70, "__init__": 70,
+    "cli": 60, "web": 59, "__main__": 70, "__init__": 70,
     "api": 58,
     "verbs": 55, "tasks": 50, "checks": 45, "task": 40,
     "engine": 30, "learners": 30, "explain": 30, "plots": 30, "report": 30, "export": 30,
     "models": 20, "datasets": 20, "losses": 20, "metrics": 20, "decoding": 20, "optimizers": 20,
     "rows": 18,
-    "run": 16, "journal": 14, "tensorfile": 14, "sealed": 13, "disk": 12,
+    "run": 16, "journal": 14, "tensorfile": 14, "sealed": 13, "lock": 13, "disk": 12,
     "config": 11, "media": 11, "download": 11, "seeding": 11, "training": 11, "processes": 11, "device": 11, "zoo": 11,
     "errors": 10,
 }  # fmt: skip
@@ -43,6 +43,10 @@ WHERE = {  # third parties and the only rooms that may name them
     "onnx": {"export"},
     "onnxscript": {"export"},
     "onnxruntime": {"export"},
+    "fastapi": {"web"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
+    "anyio": {"web"},
     "torch": None,
     "numpy": None,
 }

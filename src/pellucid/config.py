@@ -5,12 +5,15 @@ tyro turns the fields into flags, pydantic validates the same fields from JSON.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import dataclasses
 import inspect
 import io
+import itertools
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -115,6 +118,81 @@ def parse(default: Config, words: Sequence[str], *, program: str) -> Config:
 def flag_names(kind: type) -> list[str]:
     """Return the flags of a dataclass, those of nested dataclasses included: ``--batch-size`` and so on."""
     return list(_flags(kind))
+
+
+def form(config: Any, *, group: str = "task") -> list[dict[str, Any]]:
+    """Return the fields of a dataclass as a form shows them, those of nested dataclasses after them.
+
+    Returns:
+        For each field: name, flag, help (the text below the field in its file), type ("int", "float",
+        "bool", "text", "choice" or "list of ..."), choices, default, nullable, and group: "task", or the
+        name of the nested dataclass.
+    """
+    found: list[dict[str, Any]] = []
+    nested: list[dict[str, Any]] = []
+    hints, texts = get_type_hints(type(config)), field_texts(type(config))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(hints[field.name]):
+            nested += form(value, group=field.name)
+            continue
+        kind, choices, nullable = _shape_of(hints[field.name])
+        found.append(
+            {
+                "name": field.name,
+                "flag": "--" + field.name.replace("_", "-"),
+                "help": texts.get(field.name, ""),
+                "type": kind,
+                "choices": choices,
+                "default": _plain(value),
+                "nullable": nullable,
+                "group": group,
+            }
+        )
+    return found + nested
+
+
+def field_texts(kind: type) -> dict[str, str]:
+    """Return the text that stands below each field in the file of its dataclass."""
+    found: dict[str, str] = {}
+    for owner in reversed(kind.__mro__):
+        if not dataclasses.is_dataclass(owner):
+            continue
+        try:
+            lines = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0].body  # type: ignore[attr-defined]
+        except (OSError, TypeError, SyntaxError):  # made at run time: it has no file
+            continue
+        for line, below in itertools.pairwise(lines):
+            if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+                text = below.value if isinstance(below, ast.Expr) else None
+                if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                    found[line.target.id] = " ".join(text.value.split())
+    return found
+
+
+def words(values: dict[str, Any]) -> list[str]:
+    """Return fields as the words of a command line: ``{"hidden": [8, 8]}`` -> ``--hidden 8 8``."""
+    found: list[str] = []
+    for name, value in values.items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            found.append(flag if value else flag.replace("--", "--no-", 1))
+            continue
+        found += [flag, *map(str, value if isinstance(value, (list, tuple)) else [value])]
+    return found
+
+
+def _shape_of(hint: Any) -> tuple[str, list[Any], bool]:
+    """Return the type of a form's field, its choices, and whether it may be left empty."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return "choice", list(parts), False
+    if origin is tuple:
+        return f"list of {_shape_of(parts[0])[0]}", [], False
+    if type(None) in parts:
+        kind, choices, _ = _shape_of(next(part for part in parts if part is not type(None)))
+        return kind, choices, True
+    return {int: "int", float: "float", bool: "bool"}.get(hint, "text"), [], False
 
 
 def _flags(kind: type) -> dict[str, Any]:

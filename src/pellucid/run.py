@@ -11,6 +11,7 @@ lines are chained by CRCs, and each saved state says how far the log must reach.
     weights.safetensors                   the best weights so far
     resume/step-000000001200.safetensors  the newest two states of training
     scores.json pictures/ report.html     what evaluating and explaining add
+    training.lock                         only while a process trains
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import hashlib
 import re
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +38,7 @@ from pellucid.disk import (
 )
 from pellucid.errors import RunError, UsageError, near
 from pellucid.journal import Journal
+from pellucid.lock import held, holder
 from pellucid.sealed import JSON_LIMIT, from_json, read_sealed, sealed_document, to_json
 from pellucid.tensorfile import (
     FILE_LIMIT,
@@ -56,8 +59,9 @@ __all__ = ["Disk", "Progress", "Run", "Saved", "read_tensors", "write_tensors"]
 DOCUMENTS = ("task.json", "training.json", "facts.json")
 STATE = re.compile(r"step-(\d{12})\.safetensors")
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
+LOCK = "training.lock"
 KEPT_STATES = 2
-SECONDS_BETWEEN_FLUSHES = 1.0
+SECONDS_BETWEEN_FLUSHES = 0.2
 
 
 @dataclass(frozen=True)
@@ -227,6 +231,14 @@ class Run:
             self._write_finished(None)
         self._journal.rewind(step)
 
+    def held(self) -> AbstractContextManager[None]:
+        """Hold the run for training; raises RunError while another process does."""
+        return held(self.path / LOCK)
+
+    def trainer(self) -> dict[str, Any] | None:
+        """Return {"pid", "host"} of the process that trains now, None if there is none."""
+        return holder(self.path / LOCK)
+
     @property
     def finished(self) -> bool:
         """Whether training came to its end."""
@@ -238,8 +250,8 @@ class Run:
         self._write_finished(self._journal.mark())
 
     def _write_finished(self, finished: str | None) -> None:
-        data = sealed_document(self.environment, {**self._hashes, "finished": finished})
-        replace(self.disk, self.path / "environment.json", data)
+        seals = {**self._hashes, "finished": finished}
+        replace(self.disk, self.path / "environment.json", sealed_document(self.environment, seals))
         self._finished = finished
 
     def save_weights(
@@ -288,8 +300,7 @@ class Run:
 
     def _remove_old_states(self, newest: str) -> None:
         kept = [newest]
-        others = [name for name in reversed(self._states()) if name != newest]
-        for name in others:
+        for name in [name for name in reversed(self._states()) if name != newest]:
             if len(kept) < KEPT_STATES and self._is_good(name):
                 kept.append(name)
                 continue
@@ -299,12 +310,10 @@ class Run:
                 raise unwritable(self.disk, self.path / "resume" / name, 0, error) from error
 
     def _is_good(self, name: str) -> bool:
-        if name not in self._trusted:
-            try:
-                self._read_state(name)
-            except RunError:
-                return False
-        return True
+        try:
+            return name in self._trusted or bool(self._read_state(name))
+        except RunError:
+            return False
 
     def _states(self) -> list[str]:
         return [name for name in listing(self.disk, self.path / "resume") or [] if STATE.fullmatch(name)]
@@ -340,8 +349,8 @@ class Run:
 
     def save_scores(self, scores: dict[str, Any]) -> None:
         """Add to scores.json; a key that is there already, such as "evaluate", is replaced."""
-        data = sealed_document({**(self.scores() or {}), **scores}, self._identity)
-        replace(self.disk, self.path / "scores.json", data)
+        together = {**(self.scores() or {}), **scores}
+        replace(self.disk, self.path / "scores.json", sealed_document(together, self._identity))
 
     def scores(self) -> dict[str, Any] | None:
         """Return scores.json, or None if nothing was evaluated yet."""
@@ -363,8 +372,8 @@ class Run:
     def pictures(self) -> dict[str, Path]:
         """Return the pictures by name."""
         folder = self.path / "pictures"
-        paths = [folder / name for name in listing(self.disk, folder) or []]
-        return {path.stem: path for path in paths if path.suffix == ".png" and NAME.fullmatch(path.stem)}
+        names = [name for name in listing(self.disk, folder) or [] if name.endswith(".png")]
+        return {name[:-4]: folder / name for name in names if NAME.fullmatch(name[:-4])}
 
     @property
     def report_path(self) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -71,7 +71,7 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as a JSON object."""
-        return asdict(self)
+        return dict(vars(self))
 
     def _repr_html_(self) -> str:
         rows = "".join(

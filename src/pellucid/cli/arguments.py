@@ -84,6 +84,7 @@ def read_task(name: str, words: Sequence[str], *, program: str) -> Task:
     that name where there is one. Another optimiser than the setting's comes with its own rates.
     """
     from pellucid import config  # imported here so that --help stays fast
+    from pellucid.verbs.train import with_own_rates
 
     kind = find_kind(name)
     words = list(words)
@@ -91,7 +92,7 @@ def read_task(name: str, words: Sequence[str], *, program: str) -> Task:
     if start is None:
         network = _value(words, "--network")
         start = network if network in config.settings(kind) else "default"
-    task = _with_own_rates(config.setting(kind, start), _value(words, "--optimizer"))
+    task = with_own_rates(config.setting(kind, start), _value(words, "--optimizer"))
     return config.parse(task, words, program=program)
 
 
@@ -182,14 +183,6 @@ def changed(task: Task, field: str, text: str, *, program: str) -> Task:
     several = str(kinds[name]).startswith("tuple")
     words = [f"--{name.replace('_', '-')}", *(text.split("x") if several else [text])]
     return config.parse(task, words, program=program)
-
-
-def _with_own_rates(task: Task, optimizer: str | None) -> Task:
-    """Forget the rates that a setting found for one optimiser when another is asked for."""
-    if optimizer in (None, task.training.optimizer):
-        return task
-    training = dataclasses.replace(task.training, learning_rate=None, weight_decay=None, beta2=None, rho=None)
-    return dataclasses.replace(task, training=training)
 
 
 def _hint(word: str, choices: str) -> str:

@@ -37,7 +37,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     found = explain.explain(trained, sample, target)
     screen.show(f"the answer is {found.answer.text}; explained is {found.target}")
     rows = [
-        [name, f"{value:+.2f}", "passes" if abs(value) < 0.5 else "doubtful"]
+        [name, f"{value:+.2f}", "passes" if found.passes(name) else "doubtful"]
         for name, value in found.similarity.items()
     ]
     screen.table(["method", "likeness to a random network's map", "sanity"], rows)

@@ -75,6 +75,43 @@ def check_gates(trained: Trained, gates: dict[str, float]) -> None:
         _require_known(gates, evaluated[-1])
 
 
+@dataclass(frozen=True)
+class Tested:
+    """The answers to a test set, sample by sample, in its order.
+
+    Attributes:
+        targets: ``(N,)`` true classes.
+        probabilities: ``(N, K)`` float64.
+        samples: the test set itself.
+    """
+
+    targets: np.ndarray
+    probabilities: np.ndarray
+    samples: Any = field(repr=False)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The answers: ``(N,)`` classes."""
+        return self.probabilities.argmax(1)
+
+    def sample(self, index: int) -> np.ndarray:
+        """Return one raw sample."""
+        return self.samples[torch.tensor([index])][0][0].numpy()
+
+
+def tested(trained: Trained) -> Tested:
+    """Answer the test set of a classifier once more, to show what is behind the scores that it has.
+
+    Raises:
+        UsageError: the run was not evaluated, and its test set stays closed until it is.
+    """
+    if "evaluate" not in (trained.run.scores() or {}):
+        raise UsageError("this run was not tested yet; evaluate it first")
+    test = trained.task.data().test()
+    logits, targets = outputs_of(trained.network, trained.task, test, trained.facts)
+    return Tested(targets.numpy(), _softmax(logits.numpy()), test)
+
+
 def require(evaluation: Evaluation, gates: dict[str, float]) -> None:
     """Hold scores against what they must at least be.
 

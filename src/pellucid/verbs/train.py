@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -41,24 +43,31 @@ def train(task: Task, path: str | Path) -> Iterator[Progress]:
             facts=data.facts,
             environment={**device.environment(), "processes": world()},
         )
-    yield from _steps(task, learner, run, start=0, records=[])
+    with run.held() if run else nullcontext():
+        yield from _steps(task, learner, run, start=0, records=[])
 
 
 def resume(path: str | Path, kind: type[Task] | None = None) -> Iterator[Progress]:
     """Go on with an interrupted run from its newest good state; the end is the same to the byte.
 
     Raises:
-        RunError: the run cannot be read, or the data are not those it was started with.
+        RunError: the run cannot be read, the data are not those it was started with, or another process
+            trains it.
     """
     run = Run.open(path)
     if run.finished:
         return  # there is nothing to do, and nothing is written
     task = restored(run, kind)
+    with run.held() if rank() == 0 else nullcontext():
+        yield from _resumed(task, run)
+
+
+def _resumed(task: Task, run: Run) -> Iterator[Progress]:
     data = task.data()
     if data.facts != run.facts:
         changed = [name for name in run.facts if data.facts.get(name) != run.facts[name]]
         raise RunError(
-            f"{path}: the data changed since the run was started ({', '.join(changed)}); start a new run"
+            f"{run.path}: the data changed since the run was started ({', '.join(changed)}); start a new run"
         )
     learner = task.learner(data)
     saved = run.state()
@@ -68,8 +77,16 @@ def resume(path: str | Path, kind: type[Task] | None = None) -> Iterator[Progres
     if rank() == 0:
         run.rewind(start)
     any_of(False)  # the others wait here until the log is rewound
-    records = Run.open(path).progress()
+    records = Run.open(run.path).progress()
     yield from _steps(task, learner, run if rank() == 0 else None, start=start, records=records)
+
+
+def with_own_rates(task: Task, optimizer: str | None) -> Task:
+    """Forget the rates that a setting found for one optimiser when another is asked for."""
+    if optimizer in (None, task.training.optimizer):
+        return task
+    training = replace(task.training, learning_rate=None, weight_decay=None, beta2=None, rho=None)
+    return replace(task, training=training)
 
 
 def described(task: Task) -> dict[str, Any]:

@@ -1,0 +1,333 @@
+"""The studio under load: answers a second, twice what it can do for a minute, and how soon it is well again.
+
+    python benchmarks/serve.py [--seconds 60] [--input pixels|picture|sample] [--quick]
+
+The server runs as people run it, on core 0; the load comes from this process, on core 1. The load is open:
+requests are sent when their time has come, whether or not earlier ones were answered, and a latency counts
+from that time, so waiting is never left out. Rows go to ``serve.csv``; ``--quick`` only prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import results
+
+from pellucid.datasets import mnist
+from pellucid.media import write_png
+
+FILE = results.FOLDER / "serve.csv"
+COLUMNS = (
+    *("date", "model", "input", "phase", "rate", "seconds", "sent", "answered", "shed", "failed", "hung"),
+    *("answers_per_second", "p50_ms", "p99_ms", "command", "machine"),
+)
+TOKEN = "benchmark0token0of0serve"
+MODEL = "zoo.digits.cnn"
+CONNECTIONS = 32  # of the closed load that finds the capacity
+MOST_CONNECTIONS = 1500
+SECONDS_TO_HANG = 10.0
+NORMAL = 1.5  # times the latency before the flood counts as normal again
+
+
+@dataclass
+class Tally:
+    """What became of requests, seen from the client."""
+
+    sent: int = 0
+    answered: int = 0
+    shed: int = 0
+    failed: int = 0
+    latencies: list[float] = field(default_factory=list)  # seconds, of the answered
+    due: list[float] = field(default_factory=list)  # when each of them was due
+
+    @property
+    def hung(self) -> int:
+        """Requests without any end."""
+        return self.sent - self.answered - self.shed - self.failed
+
+    def percentile(self, part: float) -> float:
+        """Return a percentile of the latencies, in ms."""
+        return float(np.percentile(self.latencies, part)) * 1000 if self.latencies else float("nan")
+
+
+class Connection(asyncio.Protocol):
+    """One connection with at most one request under way."""
+
+    def __init__(self, free: deque[Connection], tally: Tally):
+        self.free, self.tally, self.buffer, self.due = free, tally, b"", None
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]
+        self.after = None
+
+    def connection_made(self, transport) -> None:
+        """Keep the transport."""
+        self.transport = transport
+
+    def send(self, request: bytes, due: float) -> None:
+        """Send a request."""
+        self.due = due
+        self.tally.sent += 1
+        self.transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        """Read answers."""
+        self.buffer += data
+        head = self.buffer.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        low = self.buffer[:head].lower()
+        place = low.find(b"content-length:") + 15
+        length = int(low[place : low.find(b"\r", place) if b"\r" in low[place:] else None])
+        if len(self.buffer) < head + 4 + length:
+            return
+        self.end(int(self.buffer[9:12]))
+        self.buffer = b""
+        if self.after is not None:
+            self.after(self)
+        else:
+            self.free.append(self)
+
+    def end(self, status: int) -> None:
+        """Count an answer."""
+        if status == 200:
+            self.tally.answered += 1
+            self.tally.latencies.append(time.perf_counter() - self.due)
+            self.tally.due.append(self.due)
+        elif status == 503:
+            self.tally.shed += 1
+        else:
+            self.tally.failed += 1
+        self.due = None
+
+    def connection_lost(self, error) -> None:
+        """Count a request whose connection went away."""
+        if self.due is not None:
+            self.tally.failed += 1
+            self.due = None
+
+
+class Load:
+    """Requests to one server."""
+
+    def __init__(self, port: int, requests: list[bytes]):
+        self.port, self.requests = port, requests
+        self.free: deque[Connection] = deque()
+        self.all: list[Connection] = []
+
+    async def connect(self, tally: Tally) -> Connection:
+        """Open one connection more."""
+        loop = asyncio.get_running_loop()
+        _, made = await loop.create_connection(lambda: Connection(self.free, tally), "127.0.0.1", self.port)
+        self.all.append(made)
+        return made
+
+    async def closed(self, seconds: float, connections: int) -> Tally:
+        """Keep so many requests under way, for so long: what the server can do."""
+        tally, end, count = Tally(), time.perf_counter() + seconds, 0
+
+        def again(connection: Connection) -> None:
+            nonlocal count
+            if time.perf_counter() < end:
+                count += 1
+                connection.send(self.requests[count % len(self.requests)], time.perf_counter())
+
+        for _ in range(connections):
+            connection = await self.connect(tally)
+            connection.after = again
+            again(connection)
+        await asyncio.sleep(seconds + 1)
+        self.close()
+        return tally
+
+    async def open(self, rate: float, seconds: float) -> Tally:
+        """Send ``rate`` requests a second for so long, and wait for the last answers."""
+        tally, begin, number = Tally(), time.perf_counter(), 0
+        for _ in range(64):
+            self.free.append(await self.connect(tally))
+        begin = time.perf_counter()
+        while (now := time.perf_counter()) < begin + seconds:
+            while (due := begin + number / rate) <= now:
+                number += 1
+                request = self.requests[number % len(self.requests)]
+                connection = await self.available(tally)
+                connection.send(request, due)
+            await asyncio.sleep(max(0.0005, begin + number / rate - time.perf_counter()))
+        end = time.perf_counter() + SECONDS_TO_HANG
+        while tally.hung and time.perf_counter() < end:
+            await asyncio.sleep(0.05)
+        self.close()
+        return tally
+
+    async def available(self, tally: Tally) -> Connection:
+        """Return a connection with nothing under way."""
+        while self.free:
+            connection = self.free.popleft()
+            if not connection.transport.is_closing():
+                return connection
+        if len(self.all) < MOST_CONNECTIONS:
+            return await self.connect(tally)
+        await asyncio.sleep(0.001)
+        return await self.available(tally)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self.all:
+            connection.due = None
+            connection.transport.close()
+        self.all.clear()
+        self.free.clear()
+
+
+def main() -> None:
+    """Measure and write."""
+    options = arguments()
+    os.sched_setaffinity(0, {options.client_core})
+    with served(options.server_core) as port:
+        load = Load(port, requests_of(port, options.input))
+        found = asyncio.run(measure(load, options))
+        check_counters(port, found)
+    rows = [row(phase, rate, seconds, tally, options) for phase, rate, seconds, tally in found]
+    for each in rows:
+        print({name: each[name] for name in COLUMNS[3:14]})
+    if not options.quick:
+        kept = [old for old in results.read(FILE, COLUMNS) if old["input"] != options.input]
+        results.write(FILE, COLUMNS, [*kept, *rows])
+
+
+async def measure(load: Load, options: argparse.Namespace) -> list[tuple[str, float, float, Tally]]:
+    """Run the phases: capacity, four fifths of it, twice of it, and four fifths again at once."""
+    await load.closed(2, CONNECTIONS)  # to warm up
+    full = await load.closed(5, CONNECTIONS)
+    capacity = full.answered / 5
+    print(f"capacity: {capacity:.0f} answers a second", file=sys.stderr)
+    calm = await load.open(0.8 * capacity, options.seconds / 3)
+    flood = await load.open(2 * capacity, options.seconds)
+    after = await load.open(0.8 * capacity, 10)
+    begin = min(after.due)
+    windows = [
+        [
+            late
+            for late, due in zip(after.latencies, after.due, strict=True)
+            if begin + k <= due < begin + k + 1
+        ]
+        for k in range(10)
+    ]
+    normal = next(
+        (
+            k
+            for k in range(10)
+            if all(
+                np.percentile(w, 99) * 1000 <= NORMAL * calm.percentile(99) for w in windows[k : k + 2] if w
+            )
+        ),
+        None,
+    )
+    ratio = flood.percentile(99) / calm.percentile(99)
+    print(
+        f"p99 of the flood is {ratio:.2f} times that at 0.8 of capacity; normal within {normal} s",
+        file=sys.stderr,
+    )
+    return [
+        ("capacity", 0.0, 5, full),
+        ("0.8 of capacity", 0.8 * capacity, options.seconds / 3, calm),
+        ("twice capacity", 2 * capacity, options.seconds, flood),
+        ("0.8 at once after it", 0.8 * capacity, 10, after),
+    ]
+
+
+def requests_of(port: int, kind: str) -> list[bytes]:
+    """Return ready requests for a hundred test digits."""
+    images, _ = mnist.test()
+    found = []
+    for number, image in enumerate(images[:100]):
+        if kind == "picture":
+            type_, body = "image/png", write_png(255 - np.kron(image, np.ones((10, 10), np.uint8)))
+        elif kind == "pixels":
+            type_, body = (
+                "application/json",
+                json.dumps({"pixels": image.tolist()}, separators=(",", ":")).encode(),
+            )
+        else:
+            type_, body = "application/json", json.dumps({"sample": f"valid:{number}"}).encode()
+        head = (
+            f"POST /api/v1/runs/{MODEL}/predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+            f"Authorization: Bearer {TOKEN}\r\nContent-Type: {type_}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        found.append(head.encode() + body)
+    return found
+
+
+@contextmanager
+def served(core: int) -> Iterator[int]:
+    """Run the studio as people do and return its port."""
+    words = [sys.executable, "-m", "pellucid", "studio", "--port", "0", "--no-browser", "--token", TOKEN]
+    process = subprocess.Popen(
+        ["taskset", "-c", str(core), *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline().split(":")[2].split("/")[0])
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def check_counters(port: int, found: list[tuple[str, float, float, Tally]]) -> None:
+    """Compare what the server counted with what the client saw."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/metrics") as answer:
+        counts = json.load(answer)
+    sent = sum(tally.sent for *_, tally in found)
+    shed = sum(tally.shed for *_, tally in found)
+    print(f"client: {sent} sent, {shed} shed; server (with the warming up): {counts}", file=sys.stderr)
+    assert counts.get("shed", 0) == shed, "the server's counter of shed requests is not the client's"
+
+
+def row(phase: str, rate: float, seconds: float, tally: Tally, options: argparse.Namespace) -> results.Row:
+    """Return a row of the file."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "model": MODEL,
+        "input": options.input,
+        "phase": phase,
+        "rate": results.number(rate) if rate else "",
+        "seconds": results.number(seconds),
+        **{name: str(getattr(tally, name)) for name in ("sent", "answered", "shed", "failed", "hung")},
+        "answers_per_second": results.number(tally.answered / seconds),
+        "p50_ms": results.number(tally.percentile(50)),
+        "p99_ms": results.number(tally.percentile(99)),
+        "command": f"python benchmarks/serve.py --input {options.input}",
+        "machine": "1 core for the server, 1 for the load",
+    }
+
+
+def arguments() -> argparse.Namespace:
+    """How long, and what is sent."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="of the flood")
+    parser.add_argument("--input", choices=["pixels", "picture", "sample"], default="pixels")
+    parser.add_argument("--quick", action="store_true", help="only print")
+    parser.add_argument("--server-core", type=int, default=0)
+    parser.add_argument("--client-core", type=int, default=1)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

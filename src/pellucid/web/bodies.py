@@ -1,0 +1,103 @@
+"""What a person gives: the bytes of a picture, or JSON that names a sample, holds a text or pixels."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import RunError
+from pellucid.sealed import from_json
+from pellucid.web.library import Library, Opened, Sample
+from pellucid.web.refusals import Refusal
+
+PICTURES = ("image/png", "image/jpeg")
+JSON = "application/json"
+MOST_JSON = 2**20  # bytes
+MOST_TEXT = 20_000  # characters
+WAYS = ("sample", "text", "pixels")
+
+
+@dataclass(frozen=True)
+class Given:
+    """One input, not read yet: exactly one of the three."""
+
+    picture: bytes | None = None
+    text: str | None = None
+    sample: str | None = None
+    pixels: Any = None
+
+    def is_quick(self, opened: Opened, library: Library) -> bool:
+        """Say whether reading it takes less time than handing it to another thread."""
+        return self.pixels is not None or (self.sample is not None and library.has_data(opened.trained.task))
+
+    def read(self, library: Library, opened: Opened) -> tuple[dict[str, np.ndarray], Sample]:
+        """Return the stages from what was given to the raw sample, by name, and the sample.
+
+        Raises:
+            DataError: it cannot be read, or nothing is found in it.
+            Refusal: the task takes something else.
+        """
+        if self.sample is not None:
+            sample = library.sample(opened, self.sample)
+            return {"sample": sample.raw}, sample
+        if self.pixels is not None:
+            sample = library.keep(_raw(self.pixels, opened))
+            return {"sample": sample.raw}, sample
+        takes = opened.trained.task.takes
+        if (self.text is None) == (takes.kind == "text"):
+            raise Refusal(415, "kind", f"this task takes {takes.kind}")
+        source: Any = self.picture if self.text is None else self.text
+        stages = takes.read(source, opened.trained.facts)
+        return stages, library.keep(list(stages.values())[-1])
+
+
+def given(content_type: str, body: bytes) -> Given:
+    """Read the body of a request for an answer.
+
+    Raises:
+        Refusal: it is of another type, or not what was expected.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in PICTURES:
+        return Given(picture=body)
+    found = json_object(kind, body)
+    if len(found) != 1 or not set(found) <= set(WAYS):
+        raise Refusal(422, "body", f"expected one of {', '.join(WAYS)} in a JSON object")
+    for name in ("sample", "text"):
+        if name in found and (not isinstance(found[name], str) or len(found[name]) > MOST_TEXT):
+            raise Refusal(422, "body", f"{name} must be a text of at most {MOST_TEXT} characters")
+    return Given(**found)
+
+
+def json_object(kind: str, body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a body, read strictly.
+
+    Raises:
+        Refusal: of another type, too large, or not JSON: NaN, a key twice, nested deeper than 64.
+    """
+    if kind != JSON:
+        raise Refusal(415, "type", f"the body must be {JSON}; pictures are {' or '.join(PICTURES)}")
+    if len(body) > MOST_JSON:
+        raise Refusal(413, "large", f"JSON is read up to {MOST_JSON // 2**20} MB")
+    try:
+        return from_json(body, "the body")
+    except RunError as error:
+        raise Refusal(400, "json", str(error)[:200]) from None
+
+
+def _raw(pixels: Any, opened: Opened) -> np.ndarray:
+    """Return pixels as the data hold them: whole numbers from 0 to 255 in the shape of a sample."""
+    shape = tuple(opened.trained.facts.get("shape", ()))
+    try:
+        flat = [pixels]
+        for side in shape:
+            if any(len(row) != side for row in flat):
+                raise ValueError
+            flat = list(itertools.chain.from_iterable(flat))
+        return np.frombuffer(bytes(flat), np.uint8).reshape(shape)
+    except (TypeError, ValueError):  # not lists, not of this length, or not such numbers
+        size = " x ".join(map(str, shape)) or "no"
+        raise Refusal(422, "pixels", f"expected {size} whole numbers from 0 to 255") from None

@@ -1,0 +1,123 @@
+"""What testing a run left: scores, mistakes, the images behind a cell, pictures, report, model and card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+
+from pellucid import media
+from pellucid.run import Run
+from pellucid.verbs.evaluate import Tested, tested
+from pellucid.web.library import Library, library
+from pellucid.web.refusals import Refusal
+
+MOST_SHOWN = 1000  # mistakes or images of a cell in one answer
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'none'"
+)
+
+router = APIRouter(prefix="/api/v1", tags=["results"])
+Shelf = Annotated[Library, Depends(library)]
+
+
+@router.get("/runs/{run}/scores")
+def scores(run: str, shelf: Shelf) -> dict[str, Any]:
+    """Return scores.json; {} before the run was tested."""
+    return Run.open(shelf.path(run)).scores() or {}
+
+
+@router.get("/runs/{run}/mistakes")
+def mistakes(
+    run: str, shelf: Shelf, count: Annotated[int, Query(ge=1, le=MOST_SHOWN)] = 100
+) -> dict[str, Any]:
+    """List the mistakes on the test set, the worst by loss first; n is how many there are in all."""
+    found, names = test_of(run, shelf), Run.open(shelf.path(run)).facts["classes"]
+    wrong = np.flatnonzero(found.predicted != found.targets)
+    wrong = wrong[np.argsort(found.probabilities[wrong, found.targets[wrong]], kind="stable")]
+    listed = []
+    for index in wrong[:count].tolist():
+        chances = found.probabilities[index]
+        order = np.argsort(-chances, kind="stable")
+        second = names[int(order[1])] if len(order) > 1 else None
+        listed.append(
+            {
+                "index": index,
+                "true": names[int(found.targets[index])],
+                "predicted": names[int(order[0])],
+                "second": second,
+                "probability": float(chances[order[0]]),
+                "probability_of_true": float(chances[found.targets[index]]),
+            }
+        )
+    return {"n": len(wrong), "of": len(found.targets), "mistakes": listed}
+
+
+@router.get("/runs/{run}/mistakes/{index}.png", response_class=Response)
+def mistake(run: str, index: int, shelf: Shelf) -> Response:
+    """Return one image of the test set that the run was tested on."""
+    found = test_of(run, shelf)
+    if not 0 <= index < len(found.targets):
+        raise Refusal(404, "sample", f"the test set has {len(found.targets)} samples")
+    raw = found.sample(index)
+    if raw.dtype != np.uint8 or raw.ndim not in (2, 3):
+        raise Refusal(415, "kind", "the samples of this task are not pictures")
+    return Response(media.write_png(raw), media_type="image/png")
+
+
+@router.get("/runs/{run}/cell/{true}/{predicted}")
+def cell(run: str, true: int, predicted: int, shelf: Shelf) -> dict[str, Any]:
+    """Return which test samples of class number ``true`` were answered with class number ``predicted``."""
+    found = test_of(run, shelf)
+    inside = np.flatnonzero((found.targets == true) & (found.predicted == predicted))
+    return {"n": len(inside), "indices": inside[:MOST_SHOWN].tolist()}
+
+
+def test_of(run: str, shelf: Library) -> Tested:
+    """Return the answers to the test set of a run that was tested."""
+    opened = shelf.open(run)
+    if opened.trained.task.gives != "classes":
+        raise Refusal(404, "kind", "only tasks that give classes have mistakes to show")
+    return shelf.tested(opened, lambda: tested(opened.trained))
+
+
+@router.get("/runs/{run}/pictures/{name}.png", response_class=Response)
+def picture(run: str, name: str, shelf: Shelf) -> Response:
+    """Return a picture that evaluating drew."""
+    found = Run.open(shelf.path(run)).pictures()
+    if name not in found:
+        raise Refusal(404, "picture", f"the pictures are {', '.join(found) or 'drawn by evaluate'}")
+    return content(found[name], "image/png")
+
+
+@router.get("/runs/{run}/report.html", response_class=Response)
+def report(run: str, shelf: Shelf) -> Response:
+    """Return the report, one page that needs nothing else."""
+    answer = content(shelf.path(run) / "report.html", "text/html")
+    answer.headers["content-security-policy"] = REPORT_POLICY
+    return answer
+
+
+@router.get("/runs/{run}/model.onnx", response_class=Response)
+def model(run: str, shelf: Shelf) -> Response:
+    """Return the exported network."""
+    answer = content(shelf.path(run) / "model.onnx", "application/octet-stream")
+    answer.headers["content-disposition"] = f'attachment; filename="{run}.onnx"'
+    return answer
+
+
+@router.get("/runs/{run}/card", response_class=Response)
+def card(run: str, shelf: Shelf) -> Response:
+    """Return the model card, in Markdown."""
+    return content(shelf.path(run) / "README.md", "text/markdown")
+
+
+def content(path: Path, kind: str) -> Response:
+    """Return a whole file of a run."""
+    try:
+        return Response(path.read_bytes(), media_type=kind)
+    except OSError:
+        raise Refusal(404, "file", "this run does not have it (yet)") from None

@@ -1,0 +1,139 @@
+"""Tasks, their forms and their data; the session, health and counters, under /api/v1."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from pellucid import config, tasks
+from pellucid.task import Task
+from pellucid.verbs import look
+from pellucid.web.guard import cookie_for
+from pellucid.web.library import Library, block, library
+from pellucid.web.refusals import Refusal
+
+MOST_SAMPLES = 256  # of one request
+
+router = APIRouter(prefix="/api/v1")
+Shelf = Annotated[Library, Depends(library)]
+
+
+@router.post("/session", tags=["server"], status_code=204)
+def session(request: Request) -> Response:
+    """Exchange the token for a cookie that allows reading: for pictures and event streams from afar."""
+    answer = Response(status_code=204)
+    port = request.scope["server"][1]
+    answer.set_cookie(
+        f"pellucid-{port}", cookie_for(request.app.state.token), httponly=True, samesite="strict", path="/api"
+    )
+    return answer
+
+
+@router.get("/health", tags=["server"])
+def health(request: Request) -> dict[str, bool]:
+    """Say whether the server lives and takes work."""
+    return {"live": True, "ready": request.app.state.batcher.alive and not request.app.state.closing}
+
+
+@router.get("/livez", tags=["server"])
+def livez() -> dict[str, bool]:
+    """Say that the server lives."""
+    return {"live": True}
+
+
+@router.get("/readyz", tags=["server"])
+def readyz(request: Request) -> JSONResponse:
+    """Say whether the server takes work; 503 while it does not."""
+    ready = health(request)["ready"]
+    return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
+
+
+@router.get("/metrics", tags=["server"])
+def metrics(request: Request) -> dict[str, Any]:
+    """Return the counters since the start; requests = answered + refused + shed + failed + under way."""
+    return dict(sorted(request.app.state.counts.items()))
+
+
+@router.get("/tasks", tags=["tasks"])
+def list_tasks(shelf: Shelf) -> list[dict[str, Any]]:
+    """List the tasks: what each takes and gives, its networks and its settings."""
+    return [describe(shelf, name) for name in shelf.tasks()]
+
+
+def describe(shelf: Library, name: str) -> dict[str, Any]:
+    """Return a task as the pages choose their elements by it."""
+    kind = shelf.kind(name)
+    return {
+        "name": name,
+        "summary": tasks.SUMMARIES.get(name, (kind.__doc__ or "").split("\n")[0]),
+        "takes": kind.takes.kind,
+        "gives": kind.gives,
+        "networks": list(tasks.NETWORKS.get(name, ())),
+        "settings": list(config.settings(kind)),
+        "about": {
+            name: (make.__doc__ or "").split("\n")[0]
+            for name, make in config.settings(kind).items()
+            if make is not kind
+        },
+    }
+
+
+@router.get("/tasks/{task}/form", tags=["tasks"])
+def form(task: str, shelf: Shelf, setting: str = "default") -> dict[str, Any]:
+    """Return the fields of a task under a setting, as a form shows them."""
+    return {"task": task, "setting": setting, "fields": config.form(shelf.setting(task, setting))}
+
+
+@router.get("/tasks/{task}/look", tags=["tasks"])
+def look_at(task: str, shelf: Shelf, setting: str = "default") -> dict[str, Any]:
+    """Return what `pellucid look` tells of the data, and the names of its pictures."""
+    chosen = shelf.setting(task, setting)
+    return {**look.counts(shelf.data(chosen)), "pictures": list(drawn(shelf, chosen))}
+
+
+@router.get("/tasks/{task}/look/{picture}.png", tags=["tasks"], response_class=Response)
+def look_picture(task: str, picture: str, shelf: Shelf, setting: str = "default") -> Response:
+    """Return one picture of the data."""
+    found = drawn(shelf, shelf.setting(task, setting))
+    if picture not in found:
+        raise Refusal(404, "picture", f"the pictures are {', '.join(found)}")
+    return Response(found[picture], media_type="image/png")
+
+
+def drawn(shelf: Library, task: Task) -> dict[str, bytes]:
+    """Return the pictures of a task's data as PNG, drawn once."""
+    from pellucid.plots import canvas  # matplotlib takes half a second, and only pictures need it
+
+    def draw() -> dict[str, bytes]:
+        return {name: canvas.png(figure) for name, figure in look.pictures(shelf.data(task), 0)}
+
+    return shelf.drawn(f"look {task!r}", draw)
+
+
+@router.get("/tasks/{task}/samples", tags=["tasks"])
+def samples(
+    task: str,
+    shelf: Shelf,
+    setting: str = "default",
+    split: Annotated[str, Query(pattern="^(train|valid)$")] = "train",
+    start: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    count: Annotated[int, Query(ge=1, le=MOST_SAMPLES)] = 1,
+) -> dict[str, Any]:
+    """Return raw samples of the training or the validation set as one tensor, with their classes."""
+    data = shelf.data(shelf.setting(task, setting))
+    material = getattr(data, split)
+    if start >= len(material):
+        raise Refusal(404, "sample", f"{split} has {len(material)} samples; start below that")
+    inputs, targets = material[torch.arange(start, min(start + count, len(material)))]
+    ref = f"{task}/{split}:{start}"
+    return {
+        "split": split,
+        "start": start,
+        "length": len(material),
+        "classes": data.facts.get("classes"),
+        "inputs": block(inputs.numpy(), f"{ref}/raw"),
+        "targets": block(targets.numpy(), f"{ref}/target"),
+    }

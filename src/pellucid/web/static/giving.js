@@ -1,0 +1,61 @@
+/** How a person gives something, by the kind that a task takes. A new kind is a line in KINDS. */
+import { h, put, section } from "./dom.js";
+
+const PICTURES = ["image/png", "image/jpeg"];
+const KINDS = { image: picture, text, sound: file("a recording", "audio/*"), audio: file("a recording", "audio/*") };
+
+/** @param {any} context @param {(body: any) => Promise<void>} ask */
+export function giving(context, ask) {
+  const { takes } = context.task;
+  const own = KINDS[takes]?.(ask);
+  const known = h("button", { type: "button", class: "quiet", onclick: () => random(context, ask) }, "Take one that it did not train on");
+  const help = "It goes through the very function that prepared the training samples, so nothing differs between training and use.";
+  const none = own ? null : h("p", {}, `This task takes ${takes}; give it one with pellucid predict in a terminal.`);
+  return section("Give it something", help, own ?? none, h("p", { class: "row" }, known));
+}
+
+/** A sample of the validation part, another one each time. */
+async function random(context, ask) {
+  const found = await context.api.samples(context.task.name, { split: "valid", start: 0, count: 1 });
+  await ask({ sample: `valid:${Math.floor(Math.random() * found.length)}` });
+}
+
+function picture(ask) {
+  const said = h("p", { class: "fine", role: "status" });
+  const give = (given) => {
+    if (!given) return;
+    if (!PICTURES.includes(given.type)) return put(said, `${given.name || "This"} is not a PNG or JPEG; save it again as one.`);
+    put(said, given.name ?? "");
+    return ask(given);
+  };
+  const input = h("input", { type: "file", accept: PICTURES.join(), id: "picture", onchange: () => give(input.files[0]) });
+  const zone = h("div", { class: "drop" }, h("label", { for: "picture" }, "A picture: drop it here, paste it, or choose a file"), input, said);
+  zone.addEventListener("dragover", (event) => (event.preventDefault(), zone.classList.add("over")));
+  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
+  zone.addEventListener("drop", (event) => {
+    event.preventDefault();
+    zone.classList.remove("over");
+    give(event.dataTransfer.files[0]);
+  });
+  const paste = (event) => {
+    if (!zone.isConnected) return removeEventListener("paste", paste);
+    const item = [...event.clipboardData.files].find((one) => PICTURES.includes(one.type));
+    if (item) give(item);
+  };
+  addEventListener("paste", paste);
+  return zone;
+}
+
+function text(ask) {
+  const area = h("textarea", { id: "given-text", rows: 4 });
+  const form = h("form", { onsubmit: (event) => (event.preventDefault(), ask({ text: area.value })) }, h("label", { for: "given-text" }, "A text"), area, h("p", {}, h("button", { type: "submit" }, "Ask")));
+  area.addEventListener("keydown", (event) => (event.ctrlKey || event.metaKey) && event.key === "Enter" && form.requestSubmit());
+  return form;
+}
+
+function file(what, accept) {
+  return (ask) => {
+    const input = h("input", { type: "file", accept, id: "given-file", onchange: () => input.files[0] && ask(input.files[0]) });
+    return h("div", { class: "drop" }, h("label", { for: "given-file" }, `Choose ${what}`), input);
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * All views, in the order in which they stand as tabs within their step.
+ *
+ * @typedef {object} View
+ * @property {string} id in the hash
+ * @property {string} title
+ * @property {string} [lead] one sentence under the title
+ * @property {"look"|"train"|"test"|"explain"|"use"} step
+ * @property {(what: {task: any, run: any}) => boolean} for
+ * @property {(element: HTMLElement, context: any) => any} mount returns (a promise of) what takes it away again
+ */
+import calibration from "./views/calibration.js";
+import compare from "./views/compare.js";
+import confusion from "./views/confusion.js";
+import data from "./views/data.js";
+import draw from "./views/draw.js";
+import flatten from "./views/flatten.js";
+import gradient from "./views/gradient.js";
+import graph from "./views/graph.js";
+import kernel from "./views/kernel.js";
+import layers from "./views/layers.js";
+import mistakes from "./views/mistakes.js";
+import pixels from "./views/pixels.js";
+import race from "./views/race.js";
+import robustness from "./views/robustness.js";
+import scores from "./views/scores.js";
+import softmax from "./views/softmax.js";
+import start from "./views/start.js";
+import use from "./views/use.js";
+import watch from "./views/watch.js";
+import why from "./views/why.js";
+
+/** @type {View[]} */
+export const views = [
+  // look
+  data,
+  pixels,
+  flatten,
+  graph,
+  // train
+  start,
+  watch,
+  gradient,
+  race,
+  // test
+  scores,
+  confusion,
+  mistakes,
+  calibration,
+  robustness,
+  compare,
+  // explain
+  layers,
+  kernel,
+  softmax,
+  why,
+  // use
+  draw,
+  use,
+];

@@ -1,0 +1,104 @@
+/** Test: what is taken for what. A cell opens its images. */
+import { colour, css, ink } from "../colours.js";
+import { h, put, section } from "../dom.js";
+import { number } from "../elements/p-number.js";
+import { failure } from "../problem.js";
+import { roving } from "../roving.js";
+import { imageOf, testable, withScores } from "./evaluation.js";
+import { inside } from "./inspect.js";
+
+const PAGE = 60; // images shown at once
+const PAIRS = 8; // of the list of most confused
+
+export default {
+  id: "confusion",
+  title: "Confusion",
+  lead: "Rows are what it is, columns what the network said. The diagonal is right. Open a cell to see its images.",
+  step: "test",
+  for: testable,
+  mount: (element, context) => withScores(element, context, (scores, ref) => draw(element, context, scores, ref)),
+};
+
+function draw(element, context, scores, ref) {
+  if (!scores.confusion) return put(element, h("p", {}, "This task does not choose between classes."));
+  const images = h("div", { class: "opened", "aria-live": "polite" });
+  const open = (truth, predicted) => {
+    context.setState({ true: scores.classes[truth], predicted: scores.classes[predicted] });
+    element.querySelectorAll(".matrix [aria-pressed]").forEach((one) => one.setAttribute("aria-pressed", String(one.dataset.cell === `${truth},${predicted}`)));
+    return show(images, context, scores, ref, truth, predicted);
+  };
+  const sums = `${scores.n} images; rows and columns sum to the counts at their ends.`;
+  put(
+    element,
+    h("div", { class: "columns wide-first" },
+      section("Confusion matrix", sums, matrix(scores, ref, open)),
+      section("Most confused", "The cells off the diagonal with the most images.", pairs(scores, ref, open)),
+    ),
+    images,
+  ); // prettier-ignore
+  const [truth, predicted] = ["true", "predicted"].map((name) => scores.classes.indexOf(context.state[name]));
+  if (truth >= 0 && predicted >= 0) open(truth, predicted);
+}
+
+function matrix({ confusion, classes, n }, ref, open) {
+  const worst = Math.max(1, ...confusion.flatMap((row, r) => row.filter((_, c) => r !== c)));
+  const most = Math.max(1, ...confusion.map((row, r) => row[r]));
+  const cell = (count, r, c) => {
+    const right = r === c;
+    const place = right ? 0.5 - 0.42 * (count / most) : 0.5 + 0.38 * Math.sqrt(count / worst);
+    const paint = count ? { background: css("diverging", place), color: ink(colour("diverging", place)) } : {};
+    const label = `${count} images of ${classes[r]} called ${classes[c]}`;
+    const inside = count
+      ? h("button", { type: "button", class: "cell", "aria-label": label, "aria-pressed": "false", "data-cell": `${r},${c}`, "data-ref": ref(`confusion,${r},${c}`), style: paint, onclick: () => open(r, c) }, String(count))
+      : h("span", { class: "cell none", "data-ref": ref(`confusion,${r},${c}`) }, "0");
+    return h("td", {}, inside);
+  };
+  const total = (value, path) => h("td", { class: "sum" }, number(value, ref(path), "int"));
+  const sum = (values) => values.reduce((a, b) => a + b, 0);
+  const head = h("tr", {}, h("th", { scope: "col", class: "text" }, "is \\ said"), classes.map((name) => h("th", { scope: "col" }, name)), h("th", { scope: "col" }, "all"));
+  const rows = confusion.map((row, r) => h("tr", {}, h("th", { scope: "row" }, classes[r]), row.map((count, c) => cell(count, r, c)), total(sum(row), `confusion,${r},:`)));
+  const columns = classes.map((_, c) => total(sum(confusion.map((row) => row[c])), `confusion,:,${c}`));
+  const foot = h("tr", {}, h("th", { scope: "row" }, "all"), columns, total(n, "n"));
+  const grid = h("table", { class: "matrix" }, h("caption", { class: "unseen" }, "Confusion matrix: rows are true classes, columns predicted ones"), h("thead", {}, head), h("tbody", {}, rows), h("tfoot", {}, foot));
+  roving(grid, "button.cell");
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, grid);
+}
+
+function pairs({ confusion, classes }, ref, open) {
+  const all = confusion.flatMap((row, r) => row.map((count, c) => ({ r, c, count }))).filter(({ r, c, count }) => r !== c && count);
+  all.sort((a, b) => b.count - a.count);
+  if (!all.length) return h("p", {}, "No image was taken for another class.");
+  const item = ({ r, c, count }) =>
+    h("li", {}, h("button", { type: "button", class: "link", onclick: () => open(r, c) }, `${classes[r]} taken for ${classes[c]}`), " ", h("small", {}, number(count, ref(`confusion,${r},${c}`), "int"), count === 1 ? " image" : " images"));
+  return h("ol", { class: "pairs" }, all.slice(0, PAIRS).map(item));
+}
+
+async function show(place, context, scores, ref, truth, predicted) {
+  const [is, said] = [scores.classes[truth], scores.classes[predicted]];
+  put(place, h("p", { class: "waiting" }, "Fetching the images ..."));
+  try {
+    const answer = await context.api.cell(context.run.id, truth, predicted);
+    const indices = answer.indices ?? answer;
+    const title = truth === predicted ? `${is}, rightly read` : `${is} taken for ${said}`;
+    const list = h("ul", { class: "thumbs" });
+    const more = h("button", { type: "button", class: "quiet", onclick: () => add() }, "Show more");
+    let shown = 0;
+    const add = () => {
+      for (const index of indices.slice(shown, shown + PAGE)) list.append(thumb(context, index, `${is}, read as ${said}`));
+      shown = Math.min(indices.length, shown + PAGE);
+      more.hidden = shown >= indices.length;
+      roving(list, "button");
+    };
+    add();
+    put(place, section(title, null, h("p", { class: "fine" }, number(indices.length, ref(`confusion,${truth},${predicted}`), "int"), " test images. Open one to look inside the network."), list, more));
+  } catch (error) {
+    put(place, failure(error, () => show(place, context, scores, ref, truth, predicted)));
+  }
+}
+
+/** One test image as a way into the network. */
+function thumb(context, index, label) {
+  const image = h("img", { src: imageOf(context, index), alt: "", width: 56, height: 56, loading: "lazy" });
+  const open = h("button", { type: "button", class: "open", title: `test image ${index}`, "aria-label": `test image ${index}: ${label}; look inside`, onclick: () => inside(context, index, open) }, image);
+  return h("li", {}, open);
+}

@@ -1,0 +1,49 @@
+/** Test: every score with its interval, per class as well, and the command that makes it again. */
+import { copyable } from "../copy.js";
+import { h, put, section, table } from "../dom.js";
+import { number, score } from "../elements/p-number.js";
+import { testable, withScores } from "./evaluation.js";
+
+export default {
+  id: "scores",
+  title: "Scores",
+  lead: "How good it is on what it never saw, and how sure that is.",
+  step: "test",
+  for: testable,
+  mount: (element, context) => withScores(element, context, (scores, ref) => put(element, draw(scores, ref, context))),
+};
+
+function draw(scores, ref, { run }) {
+  const command = (scores.command || `pellucid evaluate ${run.id}`).replace(/^pellucid evaluate .*\//, (text) => text);
+  const help = "With other test images the score would be a little different. The 95 % interval says how much: two networks whose intervals overlap widely are not told apart by this test.";
+  const big = Object.entries(scores.scores).map(([name, entry]) => h("div", { class: "figure" }, h("span", { class: "name" }, name), score(entry, ref(`scores,${name}`), format(name))));
+  return [
+    section("On the test set", help, h("div", { class: "figures" }, big), h("p", { class: "fine" }, "Made by"), copyable(command)),
+    scores.per_class ? perClass(scores, ref) : null,
+  ];
+}
+
+function perClass(scores, ref) {
+  const help = h("span", {}, h("b", {}, "Precision"), ": of those called 4, how many are a 4. ", h("b", {}, "Recall"), ": of the true 4s, how many were found. ", h("b", {}, "F1"), " is their harmonic mean. Below, the 95 % interval.");
+  const rows = scores.per_class.map((row, i) => {
+    const at = (name) => ref(`per_class,${i},${name}`);
+    return [row.class, measured(row.precision, at("precision")), measured(row.recall, at("recall")), measured(row.f1, at("f1")), count(row, at)];
+  });
+  return section("Class by class", help, table("Precision, recall and F1 of each class", ["class", "precision", "recall", "F1", "images"], rows));
+}
+
+function measured(entry, ref) {
+  if (entry === null || entry === undefined) return "none";
+  if (typeof entry === "number") return number(entry, ref, "percent2");
+  const interval = entry.low === null || entry.low === undefined ? null : h("small", { class: "interval" }, number(entry.low, `${ref}[low]`, "points1"), " to ", number(entry.high, `${ref}[high]`, "points1"));
+  return [number(entry.value, `${ref}[value]`, "percent2"), interval];
+}
+
+function count(row, at) {
+  if (typeof row.support === "number") return number(row.support, at("support"), "int");
+  return number(row.recall?.n ?? null, at("recall") + "[n]", "int");
+}
+
+function format(name) {
+  return /accuracy|recall|precision|f1|share|auc/i.test(name) ? "percent2" : "g4";
+}

@@ -1,0 +1,85 @@
+"""A browser and a studio, each started once; the tests skip where either cannot be had."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+NEEDED = {"playwright": "pip install playwright", "fastapi": "pip install 'pellucid[web]'", "uvicorn": "pip install 'pellucid[web]'"}
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def missing():
+    """Return why the pages cannot be tried here, or nothing."""
+    for name, cure in NEEDED.items():
+        if importlib.util.find_spec(name) is None:
+            return f"{name} is not installed: {cure}"
+    return "" if chromium() else "no Chromium on the path; PELLUCID_CHROMIUM names one"
+
+
+def chromium():
+    found = os.environ.get("PELLUCID_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    return found
+
+
+def pytest_collection_modifyitems(items):
+    why = missing()
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+            if why:
+                item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory):
+    """A studio with the released models and one small training."""
+    from studio import Studio, pellucid
+
+    folder = tmp_path_factory.mktemp("studio")
+    pellucid(folder, "train", "digits", "--setting", "tiny", "--out", "runs/small", "--quiet")
+    started = Studio(folder).start()
+    yield started
+    started.kill(signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open pages that note what they ask for and what goes wrong in them."""
+    from studio import TOKEN, go
+
+    contexts = []
+
+    def open_at(studio, place="", **settings):
+        context = browser.new_context(reduced_motion="reduce", **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.asked, page.errors = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.goto(f"{studio.address}#token={TOKEN}")
+        page.wait_for_selector("#side a", state="attached")
+        if place:
+            go(page, place)
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()

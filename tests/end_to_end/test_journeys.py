@@ -1,0 +1,136 @@
+"""Ways through the studio that people take, in a real browser, with a real training."""
+
+import json
+import signal
+import time
+
+from studio import Studio, go, settled
+
+PICTURE = "docs/pictures/photo.jpg"
+
+
+def number_of(text):
+    """Return a number as the page writes it."""
+    return float(text.replace(",", "").replace("\u2212", "-").replace("\u00a0%", ""))
+
+
+def text(page, selector):
+    return page.locator(selector).first.inner_text()
+
+
+def test_a_newcomer_looks_trains_tests_and_uses_without_leaving_the_page(studio, open_page, request):
+    page = open_page(studio)
+    page.click("text=Look at the data")
+    page.wait_for_selector(".sheet canvas")
+    assert page.locator(".sheet tr").count() == 10
+
+    page.click("#steps >> text=Train")
+    page.check("input[value=tiny]")
+    page.wait_for_selector("pre:has-text('--setting tiny')")
+    page.fill("[name=epochs]", "1")  # little enough to leave mistakes
+    page.click("text=Start training")
+    page.wait_for_selector("h1:has-text('Watch')")
+    page.wait_for_selector("h2:has-text('Finished')", timeout=90_000)
+    page.wait_for_selector(".line .raw")
+    assert number_of(text(page, ".figure:has-text('epoch') p-number")) == 1
+
+    page.click("text=Test it")
+    page.click("text=Test it now")
+    page.wait_for_selector("h2:has-text('On the test set')", timeout=90_000)
+    run = page.evaluate("location.hash.split('/')[2]")
+    scores = json.loads((studio.runs / run / "scores.json").read_text())["evaluate"]
+    assert number_of(text(page, ".figure:has-text('accuracy') b p-number")) == round(100 * scores["scores"]["accuracy"]["value"], 2)
+
+    go(page, f"#/digits/{run}/test/mistakes")
+    wrong = scores["n"] - sum(row[i] for i, row in enumerate(scores["confusion"]))
+    assert wrong == number_of(text(page, "[data-ref$='mistakes[n]']"))
+
+    page.click("#steps >> text=Use")
+    page.wait_for_selector("h1:has-text('Try it')")
+    settled(page)
+    page.set_input_files("#picture", request.config.rootpath / PICTURE)
+    page.wait_for_selector(".said")
+    shares = [number_of(one) for one in page.locator(".bars p-number").all_inner_texts()]
+    assert abs(sum(shares) - 100) < 0.1
+    assert page.errors == []
+
+
+def tab_to(page, selector, most=80):
+    """Press Tab until the focus is on what ``selector`` means."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => Boolean(document.activeElement?.matches(selector))", selector):
+            return
+    raise AssertionError(f"{most} presses of Tab do not reach {selector}")
+
+
+def test_the_keyboard_alone_reaches_every_step_and_opens_a_cell(studio, open_page):
+    page = open_page(studio)
+    tab_to(page, ".cards a.button")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".sheet")
+    for step, heading in (("train", "Start"), ("test", "Scores"), ("use", "Try it")):
+        page.focus("#skip")
+        tab_to(page, f"[data-key=step-{step}]")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f"h1:has-text('{heading}')")
+        settled(page)
+
+    go(page, "#/digits/zoo.digits.mlp/test/scores")
+    page.focus("#skip")
+    tab_to(page, "[data-key=view-confusion]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".matrix")
+    tab_to(page, ".matrix button.cell")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".thumbs img")
+    cell = page.evaluate("Number(document.querySelector('.matrix [aria-pressed=true]').textContent)")
+    assert page.locator(".thumbs img").count() == cell
+
+
+def test_a_phone_shows_the_runs_on_demand(studio, open_page):
+    page = open_page(studio, "#/digits/zoo.digits.cnn/test/scores", viewport={"width": 360, "height": 740})
+    assert not page.is_visible("#side")
+    page.click("#menu")
+    page.click("#side >> text=digits.mlp")
+    page.wait_for_selector("#where b:has-text('zoo.digits.mlp')")
+    settled(page)
+    assert not page.is_visible("#side")
+
+
+def steps_of(run):
+    lines = (run / "progress.jsonl").read_text().splitlines()
+    return json.loads(lines[-1])["step"] if lines else 0
+
+
+def wait_for(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_a_studio_that_is_killed_neither_stops_the_training_nor_loses_the_page(tmp_path, open_page):
+    studio = Studio(tmp_path).start()
+    try:
+        page = open_page(studio, "#/digits/-/train/start?setting=tiny")
+        page.fill("[name=epochs]", "100000")
+        page.click("text=Start training")
+        page.wait_for_selector(".line .raw", timeout=60_000)
+        run = studio.runs / page.evaluate("location.hash.split('/')[2]")
+        studio.kill(signal.SIGKILL)
+        before = steps_of(run)
+        page.wait_for_selector("text=does not answer", timeout=30_000)
+        wait_for(lambda: steps_of(run) > before)
+        studio.start()
+        page.wait_for_selector("text=does not answer", state="detached", timeout=30_000)
+        page.click("text=Pause")
+        page.wait_for_selector("h2:has-text('Paused')", timeout=30_000)
+        at = steps_of(run)
+        assert at > before
+        time.sleep(0.5)
+        assert steps_of(run) == at
+        assert page.errors == []
+    finally:
+        studio.kill(signal.SIGTERM)

@@ -1,0 +1,186 @@
+"""Every view of every step, visited once wide and once narrow: access, truth of numbers, silence, weight."""
+
+import gzip
+import json
+import re
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from studio import TOKEN, go, settled
+
+STATIC = Path(__file__).parents[2] / "src" / "pellucid" / "web" / "static"
+PLACES = ["#/digits/zoo.digits.cnn/look", "#/digits/small/train", "#/digits/zoo.digits.mlp/test", "#/digits/zoo.digits.cnn/explain", "#/digits/zoo.digits.cnn/use"]
+SAMPLE = "sample=valid:12"
+BARE = """() => {
+    // text without a letter, with a digit, that nothing says the origin of; ticks, names and code are no measurements
+    const named = "[data-ref], .tick, .class, code, pre, output, option, select, label, legend, summary, th, h1, h2, h3, .where, #side .name, script, style";
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const found = [];
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const text = node.textContent.trim();
+        if (/^[^a-zA-Z]*\\d[^a-zA-Z]*$/.test(text) && !node.parentElement.closest(named)) found.push(text + " in " + node.parentElement.outerHTML.slice(0, 120));
+    }
+    return found;
+}"""
+WIDE_AS = "() => document.documentElement.scrollWidth"
+
+
+def links(page, within):
+    return page.eval_on_selector_all(f"{within} a", "all => all.map(a => a.getAttribute('href'))")
+
+
+def all_views(page):
+    """Return the address of every view, as its tabs link to it."""
+    found = []
+    for place in PLACES:
+        go(page, place)
+        found += links(page, "#tabs") if page.is_visible("#tabs") else [page.evaluate("location.hash")]
+    return ["#/", *(view if "?" in view else f"{view}?{SAMPLE}" for view in found)]
+
+
+@pytest.fixture(scope="module")
+def crawl(studio, browser):
+    """Visit every view; return what was found there, by address."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
+    found, asked, errors = {}, [], []
+    for scheme, width in (("light", 1280), ("dark", 360)):
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{studio.address}#token={TOKEN}")
+        page.wait_for_selector("#side a", state="attached")
+        for view in all_views(page):
+            go(page, view)
+            page.wait_for_timeout(150)
+            report = axe.Axe().run(page).response
+            found[f"{view} {scheme} {width}"] = {
+                "violations": [f"{one['id']}: {node['html'][:160]}" for one in report["violations"] for node in one["nodes"]],
+                "bare": page.evaluate(BARE),
+                "width": (page.evaluate(WIDE_AS), width),
+                "problem": page.locator("main [role=alert]").all_inner_texts(),
+            }
+        context.close()
+    return {"views": found, "asked": asked, "errors": errors}
+
+
+def faults(crawl, key):
+    return {place: seen[key] for place, seen in crawl["views"].items() if seen[key]}
+
+
+def test_axe_finds_nothing_to_complain_about_on_any_view(crawl):
+    assert faults(crawl, "violations") == {}
+
+
+def test_every_number_says_where_it_comes_from(crawl):
+    assert faults(crawl, "bare") == {}
+
+
+def test_no_view_is_wider_than_a_phone_or_the_window(crawl):
+    assert {place: seen["width"] for place, seen in crawl["views"].items() if seen["width"][0] > seen["width"][1]} == {}
+
+
+def test_no_view_fails(crawl):
+    assert faults(crawl, "problem") == {}
+    assert crawl["errors"] == []
+
+
+def test_the_pages_ask_nobody_but_their_own_server(crawl, studio):
+    own = urlsplit(studio.address).netloc
+    others = {url for url in crawl["asked"] if urlsplit(url).netloc != own and not url.startswith(("data:", "blob:"))}
+    assert others == set()
+
+
+def test_the_steps_and_the_views_are_all_there(crawl):
+    seen = {place.split()[0].split("?")[0] for place in crawl["views"]}
+    for view in ["look/data", "train/start", "train/watch", "test/scores", "test/confusion", "test/mistakes", "test/calibration", "test/robustness", "test/compare", "use/use"]:
+        assert any(place.endswith(view) for place in seen), view
+
+
+def at(document, path):
+    for name in path.split(","):
+        document = document[int(name)] if isinstance(document, list) else document[name]
+    return document
+
+
+@pytest.mark.parametrize("view", ["scores", "calibration", "robustness", "confusion"])
+def test_every_number_of_a_test_equals_the_document_it_names(studio, open_page, view):
+    page = open_page(studio, f"#/digits/zoo.digits.mlp/test/{view}")
+    document = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/scores"))
+    shown = page.eval_on_selector_all("main [data-ref*='scores.json[']", "all => all.map(one => [one.dataset.ref, one.textContent, one.value ?? null])")
+    checked = 0
+    for ref, text, value in shown:
+        path = re.fullmatch(r"zoo\.digits\.mlp/scores\.json\[([^\]:]+)\](?:\[(\w+)\])?", ref)
+        if path is None:
+            continue  # a sum, which its own test checks
+        expected = at(document, ",".join(filter(None, path.groups())))
+        if expected is None:
+            assert text == "none"
+        elif isinstance(value, (int, float)):
+            assert value == expected, ref
+        else:
+            assert float(text) == expected, ref
+        checked += 1
+    assert checked >= 4
+
+
+def test_the_confusion_matrix_sums_to_the_test_set_and_a_cell_opens_its_images(studio, open_page):
+    page = open_page(studio, "#/digits/zoo.digits.mlp/test/confusion")
+    cells = [int(text) for text in page.locator(".matrix .cell").all_inner_texts()]
+    assert len(cells) == 100
+    assert sum(cells) == 10_000
+    for label in ["6 images of 9 called 4", "4 images of 7 called 2"]:
+        page.click(f"[aria-label='{label}']")
+        page.wait_for_selector(f"h2:has-text('{label[-10]} taken for {label[-1]}'), h2:has-text('taken for {label[-1]}')")
+        page.wait_for_function("n => document.querySelectorAll('.thumbs img').length === n", arg=int(label.split()[0]))
+    assert page.errors == []
+
+
+def test_the_gallery_holds_every_mistake(studio, open_page):
+    page = open_page(studio, "#/digits/zoo.digits.mlp/test/mistakes")
+    scores = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/scores"))["evaluate"]
+    page.click("text=Show all")
+    wrong = round(scores["n"] * (1 - scores["scores"]["accuracy"]["value"]))
+    assert page.locator(".mistakes li").count() == wrong
+    losses = [float(text) for text in page.locator(".mistakes li div:has-text('loss') p-number").all_inner_texts()]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_the_pages_weigh_at_most_300_kilobytes_compressed():
+    assert sum(len(gzip.compress(path.read_bytes())) for path in STATIC.rglob("*") if path.is_file()) <= 300_000
+
+
+def test_the_first_page_can_be_used_within_a_second(studio, browser):
+    times = []
+    for _ in range(3):
+        page = browser.new_page()
+        begin = time.perf_counter()
+        page.goto(f"{studio.address}#token={TOKEN}")
+        page.wait_for_selector(".cards a.button")
+        times.append(time.perf_counter() - begin)
+        page.close()
+    assert min(times) <= 1.0
+
+
+def test_a_refused_field_is_marked_where_it_stands(studio, open_page):
+    page = open_page(studio, "#/digits/-/train/start?setting=tiny")
+    page.fill("[name=epochs]", "-3")
+    page.click("text=Start training")
+    page.wait_for_selector("[name=epochs][aria-invalid=true]")
+    assert "above 0" in page.inner_text("#field-epochs-wrong")
+
+
+def test_the_address_alone_brings_a_view_back(studio, open_page):
+    page = open_page(studio, "#/digits/small/train/watch")
+    page.wait_for_selector(".line .raw")
+    page.focus("#timeline")
+    page.keyboard.press("Home")
+    said = page.inner_text(".cockpit-line .numbers")
+    address = page.url
+    again = open_page(studio)
+    again.goto(address)
+    again.wait_for_selector(".cockpit-line .numbers p-number")
+    settled(again)
+    again.wait_for_function("text => document.querySelector('.cockpit-line .numbers').innerText === text", arg=said)

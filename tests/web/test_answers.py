@@ -1,0 +1,278 @@
+"""R21, R22, R26: answers are those that a sample gets alone, whoever its neighbours are, and the counters are true."""
+
+import asyncio
+import base64
+import random
+import socket
+import threading
+import time
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from fuzz import COUNT
+
+from pellucid.datasets import mnist
+from pellucid.errors import DataError
+from pellucid.media import write_png
+from pellucid.verbs.predict import answer_to, predict
+from pellucid.verbs.trained import open_trained
+from pellucid.web.batching import Batcher, compute
+from pellucid.web.library import Library, Opened, block
+from pellucid.web.refusals import Refusal
+
+from .conftest import TOKEN
+
+
+@pytest.fixture(scope="module")
+def opened(trained_run):
+    return Library(trained_run.parent).open("tried")
+
+
+@pytest.fixture
+def batcher():
+    found = Batcher(counts=Counter())
+    yield found
+    found.close()
+
+
+def digits(count):
+    return mnist.tiny(count, seed=9)[0]
+
+
+def test_a_picture_is_answered_as_the_command_line_answers_it(served, trained_run):
+    drawn = write_png(255 - np.kron(digits(1)[0], np.ones((10, 10), np.uint8)))
+    answer = served.ask("POST", "/api/v1/runs/tried/predict", drawn, {"Content-Type": "image/png"}).body
+    mine = predict(open_trained(trained_run), _saved(trained_run, drawn))
+    assert answer["answer"]["text"] == mine.text
+    assert answer["answer"]["logits"] == pytest.approx(mine.logits, abs=1e-6)
+    assert [stage["name"] for stage in answer["stages"]] == ["grey", "flattened", "ink", "box", "sample"]
+
+
+def _saved(trained_run, content):
+    path = trained_run.parent.parent / "drawn.png"
+    path.write_bytes(content)
+    return path
+
+
+def test_every_number_of_an_answer_says_where_it_is_from(served, trained_run):
+    found = served.post("/runs/tried/predict", {"sample": "valid:3"}).body
+    sha8 = __import__("hashlib").sha256((trained_run / "weights.safetensors").read_bytes()).hexdigest()[:8]
+    assert found["stages"][0]["ref"] == f"tried@{sha8}/valid:3/sample"
+    raw = open_trained(trained_run).task.data().valid[torch.tensor([3])][0][0].numpy()
+    sent = np.frombuffer(base64.b64decode(found["stages"][0]["data"]), np.uint8).reshape(28, 28)
+    assert np.array_equal(sent, raw)
+    logits = np.frombuffer(base64.b64decode(found["output"]["data"]), "<f4")
+    assert logits.tolist() == list(found["answer"]["logits"].values())
+
+
+def test_an_input_is_kept_under_the_hash_of_its_content(served):
+    pixels = digits(1)[0].tolist()
+    first, second = (served.post("/runs/tried/predict", {"pixels": pixels}).body for _ in range(2))
+    assert first["sample"] == second["sample"]
+    again = served.post("/runs/tried/predict", {"sample": first["sample"]}).body
+    assert again["output"] == first["output"]
+
+
+def test_a_block_holds_little_endian_bytes_whatever_the_array_is_like():
+    found = block(np.arange(6, dtype=">f8").reshape(2, 3).T, "a/b")
+    assert (found["shape"], found["dtype"], found["ref"]) == ([3, 2], "float32", "a/b")
+    assert np.frombuffer(base64.b64decode(found["data"]), "<f4").tolist() == [0, 3, 1, 4, 2, 5]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"pixels": [[0] * 28] * 27}, 422), ({"pixels": [[0] * 28] * 27 + [[0] * 27]}, 422), ({"pixels": [[256] * 28] * 28}, 422),
+        ({"pixels": [[-1] * 28] * 28}, 422), ({"pixels": [[0.5] * 28] * 28}, 422), ({"pixels": "a"}, 422), ({"pixels": None}, 422), ({"pixels": {}}, 422),
+        ({"sample": "valid:50"}, 404), ({"sample": "valid:-1"}, 404), ({"sample": "valid:1e3"}, 404), ({"sample": "valid:" + "9" * 400}, 404),
+        ({"sample": "test:0"}, 404), ({"sample": "input-0"}, 404), ({"sample": 3}, 422), ({"text": "seven"}, 415), ({}, 422), ([], 400),
+        ({"sample": "valid:1", "text": "x"}, 422), ({"file": "/etc/passwd"}, 422), ({"url": "http://x"}, 422),
+    ],
+)  # fmt: skip
+def test_what_is_not_an_input_is_refused_in_words(served, body, status):
+    answer = served.post("/runs/tried/predict", body)
+    assert answer.status == status
+    assert set(answer.body["error"]) == {"code", "message", "request_id"}
+
+
+def test_a_blank_picture_gives_no_guess(served):
+    blank = write_png(np.full((280, 280), 255, np.uint8))
+    answer = served.ask("POST", "/api/v1/runs/tried/predict", blank, {"Content-Type": "image/png"})
+    assert (answer.status, answer.body["error"]["code"]) == (422, "data")
+
+
+def together(batcher, opened, samples, order):
+    """Ask for all samples at once, in an order; return outputs by sample number."""
+
+    async def ask():
+        outputs = await asyncio.gather(
+            *(batcher.output(opened, samples[i]) for i in order), return_exceptions=True
+        )
+        return dict(zip(order, outputs, strict=True))
+
+    return asyncio.run(ask())
+
+
+def test_an_answer_does_not_depend_on_its_neighbours(opened, batcher):
+    samples = digits(40)
+    alone = [answer_to(opened.trained, sample) for sample in samples]
+    draw = random.Random(0)
+    asked = 0
+    while asked < COUNT * 5:
+        order = draw.sample(range(40), draw.randint(1, 40))
+        asked += len(order)
+        for number, output in together(batcher, opened, samples, order).items():
+            expected = list(alone[number].logits.values())
+            assert output.tolist() == pytest.approx(expected, abs=1e-6, rel=1e-6)
+            assert int(output.argmax()) == int(np.argmax(expected))
+    assert batcher.counts["batches"] < batcher.counts["computed"] / 2
+
+
+def test_one_at_a_time_gives_the_very_bits(opened):
+    single = Batcher(together=1, counts=Counter())
+    samples = digits(20)
+    found = together(single, opened, samples, list(range(20)))
+    single.close()
+    for number, output in found.items():
+        assert torch.equal(output, compute(opened, samples[number][None])[0])
+
+
+def test_a_poisoned_neighbour_fails_alone(opened, batcher, monkeypatch):
+    samples = digits(8)
+    samples[3, 0, 0] = 77
+
+    class Poisoned:
+        facts, network = opened.trained.facts, opened.trained.network
+
+        class task:
+            @staticmethod
+            def prepare(inputs, facts):
+                if (inputs[:, 0, 0] == 77).any():
+                    raise RuntimeError("at address 0x7f00 in /secret/path")
+                return opened.trained.task.prepare(inputs, facts=facts)
+
+    found = together(batcher, Opened("x", "0", Poisoned), samples, list(range(8)))
+    assert isinstance(found[3], Refusal)
+    assert "secret" not in str(found[3])
+    for number in set(range(8)) - {3}:
+        assert torch.allclose(found[number], compute(opened, samples[number][None])[0], atol=1e-6)
+
+
+def test_samples_of_different_shapes_do_not_meet_in_a_batch(opened, batcher):
+    samples = [*digits(4), np.zeros((5, 5), np.uint8)]
+    found = together(batcher, opened, samples, [0, 4, 1, 2, 3])
+    assert isinstance(found[4], Exception)
+    assert all(isinstance(found[i], torch.Tensor) for i in range(4))
+
+
+class Slow:
+    """A network that computes as long as it is told to."""
+
+    facts = {}
+
+    def __init__(self):
+        self.go, self.seen = threading.Event(), []
+        self.task = SimpleNamespace(prepare=lambda inputs, facts: (inputs, None))
+
+    def network(self, inputs):
+        self.go.wait(30)
+        self.seen.append(len(inputs))
+        return inputs.float()
+
+
+def test_what_nobody_waits_for_is_not_computed(batcher):
+    slow = Slow()
+    opened = Opened("x", "0", slow)
+
+    async def ask():
+        first = asyncio.ensure_future(batcher.output(opened, np.zeros(3)))
+        await asyncio.sleep(0.1)
+        others = [asyncio.ensure_future(batcher.output(opened, np.zeros(3))) for _ in range(6)]
+        await asyncio.sleep(0.1)
+        for other in others[:4]:
+            other.cancel()
+        slow.go.set()
+        await asyncio.gather(first, *others, return_exceptions=True)
+
+    asyncio.run(ask())
+    assert slow.seen == [1, 2]
+    assert batcher.counts["skipped"] == 4
+
+
+def test_an_answer_that_takes_too_long_is_given_up(batcher):
+    slow = Slow()
+    with pytest.raises(Refusal, match="in time"):
+        asyncio.run(batcher.output(Opened("x", "0", slow), np.zeros(3), seconds=0.2))
+    slow.go.set()
+
+
+def test_a_client_that_leaves_is_not_computed_for(served):
+    before = served.get("/metrics").body.get("left", 0)
+    batcher = served.app.state.batcher
+    with batcher._change:  # the network is busy
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", served.port)) as connection:
+                body = b'{"sample": "valid:1"}'
+                connection.sendall(
+                    b"POST /api/v1/runs/tried/predict HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                    % (served.port, TOKEN.encode(), len(body), body)
+                )
+                time.sleep(0.05)
+    until = time.monotonic() + 5
+    while served.get("/metrics").body.get("left", 0) < before + 1 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert served.get("/metrics").body["left"] > before
+
+
+def test_more_than_fits_is_sent_away_at_once_and_counted(served):
+    """A flood of 300 at once: each ends, as an answer or as 503 with Retry-After, and the server counts the same."""
+    before = Counter(served.get("/metrics").body)
+    served.post("/runs/tried/predict", {"sample": "valid:1"})
+    found = []
+
+    def ask():
+        answer = served.post("/runs/tried/predict", {"sample": "valid:1"})
+        found.append((answer.status, answer.headers["retry-after"]))
+
+    threads = [threading.Thread(target=ask) for _ in range(300)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    after = Counter(served.get("/metrics").body)
+    statuses = Counter(status for status, _ in found)
+    assert sum(statuses.values()) == 300
+    assert set(statuses) <= {200, 503}
+    assert all(retry for status, retry in found if status == 503)
+    assert after["shed"] - before["shed"] == statuses[503]
+    assert after["answered"] - before["answered"] == statuses[200] + 2
+
+
+def test_the_words_of_an_error_name_no_folder(served, trained_run):
+    damaged = trained_run.parent / "damaged"
+    damaged.mkdir()
+    (damaged / "task.json").write_text("{}")
+    try:
+        answers = [
+            served.post("/runs/damaged/predict", {"sample": "valid:1"}),
+            served.get("/runs/damaged"),
+            served.get("/runs"),
+        ]
+        assert answers[0].status == 409
+        assert answers[1].body["status"] == "damaged"
+        assert not any(str(trained_run.parent.parent).encode() in answer.bytes for answer in answers)
+    finally:
+        (damaged / "task.json").unlink()
+        damaged.rmdir()
+
+
+def test_a_task_that_refuses_speaks_for_itself(batcher, opened):
+    class Refusing:
+        facts, network = {}, None
+        task = SimpleNamespace(prepare=lambda inputs, facts: (_ for _ in ()).throw(DataError("too quiet")))
+
+    with pytest.raises(DataError, match="too quiet"):
+        asyncio.run(batcher.output(Opened("x", "0", Refusing), np.zeros(2)))
