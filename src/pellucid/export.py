@@ -62,7 +62,7 @@ def to_onnx(
 
     Args:
         model: is copied, and exported as it answers (evaluation mode, on the CPU).
-        example: ``(1, ...)`` float32, one prepared input.
+        example: ``(1, ...)`` float32, or int64 numbers of words, of which its largest is a possible one.
         path: where to write the file; None only returns it.
         metadata: texts to keep in the file, e.g. ``{"task": json, "facts": json}``.
         inputs: ``(N, ...)`` more prepared inputs to compare on, besides random ones.
@@ -71,9 +71,9 @@ def to_onnx(
         PellucidError: torch cannot export the network, or an output differs by more than 1e-4.
     """
     needed("onnx", "onnxruntime")
-    if example.shape[:1] != (1,) or str(example.dtype) != "torch.float32":
+    if example.shape[:1] != (1,) or str(example.dtype) not in ("torch.float32", "torch.int64"):
         found = f"{example.dtype} of shape {tuple(example.shape)}"
-        raise DataError(f"export: the example is {found}, expected one float32 input, (1, ...)")
+        raise DataError(f"export: the example is {found}, expected one float32 or int64 input, (1, ...)")
     if SEAL in metadata:
         raise UsageError(f'export: metadata cannot be called "{SEAL}"; the checksum of the file is')
     original = copy.deepcopy(model).cpu().eval()
@@ -104,12 +104,18 @@ class OnnxModel:
         self.metadata: dict[str, str] = {name: text for name, text in found.items() if name != SEAL}
         self.facts: dict[str, Any] = facts(self.metadata, path)
 
-    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return ``(N, K)`` logits of ``(N, ...)`` prepared float32 inputs."""
+    @property
+    def shape(self) -> list[int]:
+        """Of one input."""
+        return list(self.session.get_inputs()[0].shape[1:])
+
+    def __call__(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """Return ``(N, K)`` logits of ``(N, ...)`` prepared inputs, float32 or int64 as exported."""
         given = np.asarray(inputs)
         node = self.session.get_inputs()[0]
-        if given.dtype != np.float32 or list(given.shape[1:]) != node.shape[1:]:
-            expected = f"float32 of shape (N, {str(node.shape[1:])[1:-1]})"
+        kind = "int64" if node.type == "tensor(int64)" else "float32"
+        if given.dtype != np.dtype(kind) or list(given.shape[1:]) != node.shape[1:]:
+            expected = f"{kind} of shape (N, {str(node.shape[1:])[1:-1]})"
             raise DataError(f"onnx: the input is {given.dtype} of shape {given.shape}, expected {expected}")
         if len(given) == 0:
             raise DataError("onnx: the batch is empty, expected at least one input")
@@ -238,7 +244,12 @@ def largest_difference(model: nn.Module, data: bytes, example: Tensor, inputs: T
     import torch
 
     generator = torch.Generator().manual_seed(0)
-    batches = [torch.randn(n, *example.shape[1:], generator=generator) for n in BATCHES]
+    shapes = [(n, *example.shape[1:]) for n in BATCHES]
+    if example.is_floating_point():
+        batches = [torch.randn(shape, generator=generator) for shape in shapes]
+    else:
+        most = int(example.max()) + 1
+        batches = [torch.randint(most, shape, generator=generator) for shape in shapes]
     batches += [example] if inputs is None else [example, inputs.detach().cpu()]
     run = session(data, Path("the exported file"), threads=1)
     name = run.get_inputs()[0].name

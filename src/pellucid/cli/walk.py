@@ -30,11 +30,6 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     flags = parser.read(words)
     out = file_for(flags.out, ".png")
     trained = open_network(flags.reference, flags.task_file)
-    if trained.task.takes.kind == "text":
-        raise UsageError(
-            "walk shows pictures on their way through a network; for a text ask: "
-            f"pellucid explain {flags.reference} \"{flags.input}\""
-        )
     from pellucid.cli.pictures import write
     from pellucid.verbs import predict
     from pellucid.verbs import walk as verb

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pellucid.errors import UsageError
 from pellucid.explain.gradients import integrated_gradients
 from pellucid.explain.watching import array, resting
-from pellucid.models.textcnn import PAD, TextCNN
+from pellucid.models.textcnn import PAD, FromVectors, TextCNN
 
 
 @dataclass(frozen=True)
@@ -132,20 +132,6 @@ def strongest(network: nn.Module, inputs: list[Tensor], count: int = 8) -> list[
             best = sorted(((gram, value) for gram, value in grams.items() if any(gram)), key=lambda pair: -pair[1])
             found.append({"filter": number, "width": width, "moves": weight[:, column], "grams": best[:5]})
     return found
-
-
-class FromVectors(nn.Module):
-    """The part of the network above the word vectors: ``(N, L, size)`` to ``(N, K)``."""
-
-    def __init__(self, network: TextCNN):
-        super().__init__()
-        self.network = network
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        """Return the class scores."""
-        columns = vectors.transpose(1, 2)
-        pooled = [convolution(columns).relu().amax(2) for convolution in self.network.convolutions]
-        return self.network.scores(self.network.dropout(torch.cat(pooled, 1)) * self.network.keep)
 
 
 def word_filters(network: nn.Module) -> TextCNN:

@@ -138,37 +138,50 @@ class TextCNN(nn.Module):
         return WrittenOut(self)
 
 
-class WrittenOut(nn.Module):
-    """TextCNN as the paper defines it, layer by layer; gives what the network it is made of gives.
+class FromVectors(nn.Module):
+    """What stands above the word vectors, as the paper defines it: ``(N, L, size)`` to ``(N, classes)``.
 
-    The children are ``vectors`` (and ``fixed``, where there are two channels), ``conv3``, ``relu3``, ``max3`` and so
-    on, ``dropout`` and ``scores``. Filters look at both channels and add: so the channels are added first.
+    The children are ``conv3``, ``relu3``, ``max3`` and so on, ``dropout`` and ``scores``.
     """
 
     def __init__(self, network: TextCNN):
         super().__init__()
-        first, *others = network.channels.values()
-        self.vectors = first
-        if others:
-            self.fixed = others[0]
-        for width, convolution in zip(network.widths, network.convolutions, strict=True):
+        self.widths, self.keep = network.widths, network.keep
+        for width, convolution in zip(self.widths, network.convolutions, strict=True):
             self.add_module(f"conv{width}", convolution)
             self.add_module(f"relu{width}", nn.ReLU())
             self.add_module(f"max{width}", nn.AdaptiveMaxPool1d(1))
-        self.dropout, self.keep, self.scores = network.dropout, network.keep, network.scores
-        self.widths = network.widths
+        self.dropout, self.scores = network.dropout, network.scores
 
-    def forward(self, words: Tensor) -> Tensor:
-        """``(N, L)`` int64 -> ``(N, classes)``."""
-        vectors = self.vectors(words)  # (N, L, size)
-        if hasattr(self, "fixed"):
-            vectors = vectors + self.fixed(words)
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return class scores."""
         columns = vectors.transpose(1, 2)
         pooled = []
         for width in self.widths:
             answers = getattr(self, f"relu{width}")(getattr(self, f"conv{width}")(columns))  # (N, maps, L - h + 1)
             pooled.append(getattr(self, f"max{width}")(answers)[:, :, 0])
         return self.scores(self.dropout(torch.cat(pooled, 1)) * self.keep)
+
+
+class WrittenOut(FromVectors):
+    """TextCNN layer by layer, beginning with ``vectors`` (and ``fixed``, where there are two channels).
+
+    Filters look at both channels and add what they find, before ReLU: so the channels are added first.
+    """
+
+    def __init__(self, network: TextCNN):
+        nn.Module.__init__(self)
+        self.vectors, *others = network.channels.values()
+        self.fixed = others[0] if others else None
+        rest = FromVectors(network)
+        self.widths, self.keep = rest.widths, rest.keep
+        for name, child in rest.named_children():
+            self.add_module(name, child)
+
+    def forward(self, words: Tensor) -> Tensor:
+        """``(N, L)`` int64 -> ``(N, classes)``."""
+        vectors = self.vectors(words)  # (N, L, size)
+        return super().forward(vectors if self.fixed is None else vectors + self.fixed(words))
 
 
 class WordVectors(nn.Embedding):

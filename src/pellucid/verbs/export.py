@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pellucid import config
 from pellucid import export as onnx
 from pellucid.errors import RunError
+from pellucid.explain.watching import written_out
 from pellucid.task import Task
 from pellucid.tasks import find
 from pellucid.verbs.train import described
@@ -19,14 +20,22 @@ from pellucid.verbs.trained import Ready, Trained
 
 def export(trained: Trained, path: Path) -> onnx.Exported:
     """Write a network as ONNX and check it against the original; the file carries task and facts."""
-    shape = trained.facts["shape"]
-    example, _ = trained.task.prepare(torch.zeros(1, *shape, dtype=torch.uint8), facts=trained.facts)
+    example, network = _example(trained), written_out(trained.network)
     metadata = {
         "task": json.dumps(described(trained.task)),
         "training": json.dumps(config.to_json(trained.task.training)),
         "facts": json.dumps(trained.facts),
     }
-    return onnx.to_onnx(trained.network, example, path, metadata=metadata)
+    return onnx.to_onnx(network, example, path, metadata=metadata)
+
+
+def _example(trained: Trained) -> Tensor:
+    """Return one prepared input of the size that the file will take: of text, the longest."""
+    if trained.task.takes.kind == "text":
+        raw = torch.ones(1, trained.facts["length"], dtype=torch.int32)
+    else:
+        raw = torch.zeros(1, *trained.facts["shape"], dtype=torch.uint8)
+    return trained.task.prepare(raw, facts=trained.facts)[0]
 
 
 class OnnxNetwork(nn.Module):
@@ -38,6 +47,8 @@ class OnnxNetwork(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """``(N, ...)`` prepared inputs -> ``(N, K)`` class scores."""
+        if not inputs.is_floating_point():  # words: the file takes as many as the longest text has
+            inputs = nn.functional.pad(inputs, (0, max(0, self.model.shape[0] - inputs.shape[1])))
         return torch.from_numpy(self.model(inputs.numpy()))
 
 

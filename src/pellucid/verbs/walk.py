@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.explain import ngrams
 from pellucid.explain import walk as walking
+from pellucid.models.textcnn import FromVectors
 from pellucid.verbs.predict import prepared
 from pellucid.verbs.trained import Ready
 
@@ -35,7 +37,7 @@ class Walked:
         }
         return walk_page(
             self.sample,
-            walk.inputs[0],
+            walk.inputs if walk.inputs.ndim == 2 else walk.inputs[0],
             layers,
             walk.softmax.logits,
             walk.softmax.probabilities,
@@ -57,10 +59,14 @@ def walk(
     learning_rate: float | None = None,
 ) -> Walked:
     """Walk one raw sample through a network; without a ``true`` class its answer is taken."""
-    inputs = prepared(ready, sample)
-    target = int(ready.network(inputs)[0].argmax()) if true is None else true
+    inputs, network = prepared(ready, sample), ready.network
+    if ready.task.takes.kind == "text":  # numbers of words have no gradient: the walk begins at their vectors
+        network = ngrams.word_filters(network)
+        inputs, network = network.embedded(inputs).detach(), FromVectors(network)
+        sample = inputs[0].numpy()
+    target = int(network(inputs)[0].argmax()) if true is None else true
     found = walking.walk(
-        ready.network,
+        network,
         inputs,
         target,
         classes=ready.facts["classes"],
@@ -82,7 +88,12 @@ def _shown(layer: walking.Layer) -> dict[str, Any]:
     return {
         "name": layer.name,
         "kind": layer.kind,
-        "before": layer.before if bends else layer.after,
-        "after": layer.after if bends else None,
+        "before": _drawable(layer.before if bends else layer.after),
+        "after": _drawable(layer.after) if bends else None,
         "clipped": layer.clipped,
     }
+
+
+def _drawable(values: np.ndarray) -> np.ndarray:
+    """Return maps over a sequence, ``(C, T)``, as pictures of one row."""
+    return values[:, None] if values.ndim == 2 else values
