@@ -40,13 +40,28 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if flags.input != "-" and sample.ndim == 2:
         for name, figure in (*explain.layer_pictures(trained, sample), *explain.feature_pictures(trained)):
             paths.append(write(folder, name, figure, screen))
+    strokes = {} if trained.task.takes.kind != "drawing" else _strokes(flags.input, trained, found, screen)
     return {
+        **strokes,
         "answer": found.answer.to_json(),
         "target": found.target,
         "similarity_to_random": found.similarity,
         "maps": {name: values.tolist() for name, values in found.maps.items()},
         "pictures": [str(path) for path in paths],
     }, 0
+
+
+def _strokes(word: str, trained: Any, found: Any, screen: Screen) -> dict[str, Any]:
+    """Print how much each stroke of a drawing spoke for the class; {} for what has no strokes."""
+    from pellucid.datasets import sketchbook
+    from pellucid.verbs import sketching
+
+    if not word.endswith(sketchbook.STROKE_FILES):
+        return {}
+    weights = sketching.occlusion(trained, sketchbook.drawing_of(word), found.target)
+    rows = [[place, f"{weight:+.1%}"] for place, weight in enumerate(weights, 1)]
+    screen.table(["stroke", f"{found.target} is less probable without it by"], rows)
+    return {"strokes": weights}
 
 
 def _target(name: str | None, classes: list[str]) -> int | None:

@@ -75,7 +75,7 @@ class Sketches(Task):
     """share of the training drawings that are shown unfinished"""
     label_smoothing: float = 0.1
     """part of the target that is spread over all classes"""
-    training: Training = field(default_factory=lambda: recipe(epochs=20, precision="bf16"))
+    training: Training = field(default_factory=lambda: recipe(epochs=20, ema=0.995))
 
     def __post_init__(self) -> None:
         for name in ("dropout", "label_smoothing", "thicken", "partial"):
@@ -116,8 +116,8 @@ class Sketches(Task):
         if inputs.ndim != 3 or not expected or not (strokes or inputs.dtype == torch.uint8):
             side = facts["form"]["side"]
             raise UsageError(
-                f"sketches: the drawings are {tuple(inputs.shape)} {inputs.dtype}; expected (N, {side}, {side}) "
-                f"uint8 images or (N, P, 3) float32 strokes"
+                f"sketches: the drawings are {tuple(inputs.shape)} {inputs.dtype}; expected "
+                f"(N, {side}, {side}) uint8 images or (N, P, 3) float32 strokes"
             )
         draws = draws if self.augment else None
         if self.network == "strokes":
@@ -207,6 +207,10 @@ class Sketches(Task):
         logits, shares = ([each[name] for name in first] for each in (answer.logits, answer.probabilities))
         return scores.bars(first, np.array(logits), np.array(shares), image=image)
 
+    def growing(self) -> Book | None:
+        """Return strokes of drawings that training never saw, to test parts of them; None without any."""
+        return sketchbook.growing(self.dataset, self.folder, self._book("train"))
+
     def _book(self, split: str) -> Book:
         book = sketchbook.read(self.dataset, self.folder, split)
         if self.network == "strokes":
@@ -249,16 +253,16 @@ def held_out(labels: Tensor, classes: int) -> Tensor:
     return held
 
 
-def recipe(*, epochs: float, precision: Literal["fp32", "bf16"] = "fp32") -> Training:
+def recipe(*, epochs: float, ema: float = 0.999) -> Training:
     """AdamW with one cycle of the learning rate, and the moving average of the weights."""
     return Training(
         epochs=epochs,
         batch_size=128,
         learning_rate=0.005,
         weight_decay=0.05,
-        ema=0.999,
+        ema=ema,
         keep="last",
-        precision=precision,
+        precision="bf16",
     )
 
 
@@ -269,12 +273,12 @@ def fifteen() -> Sketches:
 
 def all_classes() -> Sketches:
     """The 345 classes with 80 drawings each: about 15 minutes on one core."""
-    return Sketches(dataset="all", width=32, dropout=0.1, training=recipe(epochs=40, precision="bf16"))
+    return Sketches(dataset="all", width=32, dropout=0.1, training=recipe(epochs=40))
 
 
 def strokes() -> Sketches:
     """The tutorial's stroke network with our schedule, for the few drawings that the pack has."""
-    training = replace(recipe(epochs=20), learning_rate=0.002, weight_decay=0.02, ema=0.99, clip=1.0)
+    training = replace(recipe(epochs=20, ema=0.99), learning_rate=0.002, clip=1.0, precision="fp32")
     return Sketches(dataset="strokes", network="strokes", dropout=0.3, training=training)
 
 
@@ -298,5 +302,5 @@ def paper() -> Sketches:
 
 def tiny() -> Sketches:
     """A few made-up drawings and a small network: seconds, for tests and first tries."""
-    training = replace(recipe(epochs=6), batch_size=32, ema=0.9)
+    training = replace(recipe(epochs=6, ema=0.9), batch_size=32, precision="fp32")
     return Sketches(dataset="tiny", width=4, nodes=16, label_smoothing=0.0, training=training)
