@@ -20,6 +20,8 @@ ACCURACY_COLUMNS = (
     *("date", "setting", "seeds", "scores", "median", "min", "max", "n"),
     *("paper", "source", "seconds", "command", "machine"),
 )
+SKETCHES = FOLDER / "sketches.csv"
+SKETCHES_COLUMNS = ("date", "network", "score", "value", "low", "high", "n", "bar", "command", "machine")
 
 
 def read(path: Path, columns: Sequence[str]) -> list[Row]:

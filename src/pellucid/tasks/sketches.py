@@ -207,6 +207,31 @@ class Sketches(Task):
         logits, shares = ([each[name] for name in first] for each in (answer.logits, answer.probabilities))
         return scores.bars(first, np.array(logits), np.array(shares), image=image)
 
+    def explain(
+        self, network: nn.Module, inputs: Tensor, target: int, facts: dict[str, Any]
+    ) -> dict[str, np.ndarray]:
+        """Return where the network looked: name -> ``(S, S)``, S the side of the drawing's image.
+
+        The CNN is asked by four methods, the stroke network by leaving out one stroke after the other.
+        """
+        if self.network == "strokes":
+            return {"strokes": strokes_left_out(network, inputs, target, doodle.Form(**facts["form"]))}
+        from pellucid.explain import gradcam, gradients, occlusion  # only those who ask why load them
+
+        black = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)[
+            :, : facts["form"]["side"], : facts["form"]["side"]
+        ]
+        ground = float(self.prepare(black, facts=facts)[0].mean())
+        integrated = gradients.integrated_gradients(network, inputs, target, baseline=ground)
+        maps = {
+            "saliency": np.abs(gradients.saliency(network, inputs, target)[0]).max(0),
+            "integrated gradients": integrated[0].sum(0),
+            "Grad-CAM": gradcam.upsample(gradcam.grad_cam(network, inputs, target)[0], (SIDE, SIDE)),
+            "occlusion": occlusion.occlusion(network, inputs, target, size=5, stride=2, baseline=ground)[0],
+        }
+        edge = (SIDE - facts["form"]["side"]) // 2
+        return {name: each[edge : SIDE - edge, edge : SIDE - edge] for name, each in maps.items()}
+
     def growing(self) -> Book | None:
         """Return strokes of drawings that training never saw, to test parts of them; None without any."""
         return sketchbook.growing(self.dataset, self.folder, self._book("train"))
@@ -241,6 +266,30 @@ class Sketches(Task):
             "licence": book.licence,
             "source": book.source,
         }
+
+
+def strokes_left_out(network: nn.Module, inputs: Tensor, target: int, form: doodle.Form) -> np.ndarray:
+    """Return ``(S, S)``: each stroke drawn as strongly as it spoke for the class.
+
+    Args:
+        inputs: ``(1, P, 4)`` steps of the pen.
+    """
+    pen = inputs[0, inputs[0, :, 3] > 0]
+    points = torch.cat([pen[:, :2].cumsum(0), pen[:, 2:3]], 1)
+    drawing = doodle.unpack(points.numpy())
+    without = [drawing[:place] + drawing[place + 1 :] or drawing for place in range(len(drawing))]
+    with torch.inference_mode():
+        every = doodle.steps(doodle.pack([drawing, *without]))
+        shares = network(every).softmax(1)[:, target]
+    starts, ends = doodle.segments(doodle.placed(points[None], form))
+    number = points[:, 2].cumsum(0).long() - 1
+    total = np.zeros((form.side, form.side))
+    for place in range(len(drawing)):
+        chosen = number == place
+        width = torch.tensor([form.line])
+        image = doodle.ink(starts[:, chosen], ends[:, chosen], width, side=form.side)[0].numpy() / 255
+        total += image * float(shares[0] - shares[1 + place])
+    return total
 
 
 def held_out(labels: Tensor, classes: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pellucid import config
 from pellucid import export as onnx
-from pellucid.errors import RunError
+from pellucid.errors import RunError, UsageError
 from pellucid.task import Task
 from pellucid.tasks import find
 from pellucid.verbs.train import described
@@ -19,6 +19,8 @@ from pellucid.verbs.trained import Ready, Trained
 
 def export(trained: Trained, path: Path) -> onnx.Exported:
     """Write a network as ONNX and check it against the original; the file carries task and facts."""
+    if trained.facts.get("strokes"):
+        raise UsageError("export writes networks that see an image; this one was trained with pen strokes")
     shape = trained.facts["shape"]
     example, _ = trained.task.prepare(torch.zeros(1, *shape, dtype=torch.uint8), facts=trained.facts)
     metadata = {

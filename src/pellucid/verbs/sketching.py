@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,8 +21,13 @@ from pellucid.datasets import doodle, sketchbook
 from pellucid.errors import UsageError, near
 from pellucid.explain import inside
 from pellucid.learners import EVALUATION_BATCH
+from pellucid.task import Data
 from pellucid.verbs.trained import Ready, Trained
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN = 10  # drawings whose strokes are shown
 SAID = 3  # guesses that are told
 SURE = 0.15  # the least probability of a guess that is news
 DEFAULT_THRESHOLD = 0.3
@@ -161,6 +166,24 @@ def occlusion(ready: Ready, drawing: doodle.Drawing, word: str) -> list[float]:
     if len(drawing) == 1:
         return [whole - 1 / len(ready.facts["classes"])]
     return (whole - probabilities(ready, without)[:, number]).tolist()
+
+
+def order(data: Data) -> Figure:
+    """Draw some training drawings with their strokes in the order in which they were drawn."""
+    from pellucid.plots import strokes  # matplotlib is slow to import and only pictures need it
+
+    places = torch.linspace(0, len(data.train) - 1, SHOWN).long()
+    points, labels = data.train[places]
+    names = [data.facts["classes"][label] for label in labels.tolist()]
+    title = "The strokes in the order in which they were drawn"
+    return strokes.order([doodle.unpack(each.numpy()) for each in points], names, title=title)
+
+
+def occluded(drawing: doodle.Drawing, values: list[float], word: str) -> Figure:
+    """Draw what ``occlusion`` found."""
+    from pellucid.plots import strokes  # as above
+
+    return strokes.weights(doodle.check(drawing), values, title=f"Which strokes say {word}?")
 
 
 def judge(trained: Trained, valid: tuple[np.ndarray, np.ndarray], heat: float) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.errors import UsageError
 from pellucid.explain import walk as walking
 from pellucid.verbs.predict import prepared
 from pellucid.verbs.trained import Ready
@@ -57,6 +58,8 @@ def walk(
     learning_rate: float | None = None,
 ) -> Walked:
     """Walk one raw sample through a network; without a ``true`` class its answer is taken."""
+    if ready.facts.get("strokes"):
+        raise UsageError("walk shows a network that sees an image; this one was trained with pen strokes")
     inputs = prepared(ready, sample)
     target = int(ready.network(inputs)[0].argmax()) if true is None else true
     found = walking.walk(
