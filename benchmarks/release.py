@@ -46,10 +46,29 @@ metrics: [accuracy]
 
 The recipe was chosen on validation images; the test images were used for this table only.
 
-**Use:** `pellucid predict {task}/{name} photo.png`. **Limits:** one digit a picture, written by hand in one
-colour on a lighter or darker ground. It always answers one of the ten digits, also for a picture of
-something else.
+**Use:** `pellucid predict {task}/{name} {input}`. **Limits:** {limits}
 """
+DIGITS = """one digit a picture, written by hand in one
+colour on a lighter or darker ground. It always answers one of the ten digits, also for a picture of
+something else."""
+SKETCHES = """one drawing a picture, lines in one colour on a lighter or
+darker ground. It always answers one of its classes, also for a drawing of something else. Right is what the
+player was asked to draw, and some players drew something else. A blank canvas gives no guess.
+{drawings} The drawings come from the whole world, but from people with a computer who play in 2016."""
+WORDS = {  # task -> what its cards say
+    "digits": {
+        "licence": "cc-by-sa-3.0",
+        "what": "Reads handwritten digits, 28 x 28 pixels, with the network `{network}`.",
+        "input": "photo.png",
+        "limits": DIGITS,
+    },
+    "sketches": {
+        "licence": "cc-by-4.0",
+        "what": "Guesses which of {classes} things a drawing is, with the network `{network}`.",
+        "input": "drawing.png",
+        "limits": SKETCHES,
+    },
+}
 
 
 def main() -> None:
@@ -85,12 +104,16 @@ def card(run: Run, name: str, command: str, found: evaluate.Evaluation, network:
     """Return the model card."""
     document = found.document
     parameters = sum(parameter.numel() for parameter in network.parameters())
+    words, classes = WORDS[run.task["task"]], len(run.facts["classes"])
+    drawings = f"It learned from {run.facts['counts']['train']:,} drawings, {classes} classes."
     return CARD.format(
-        licence="cc-by-sa-3.0",
+        licence=words["licence"],
         dataset=run.facts["dataset"],
         task=run.task["task"],
         name=name,
-        what=f"Reads handwritten digits, 28 x 28 pixels, with the network `{run.task['network']}`.",
+        what=words["what"].format(network=run.task["network"], classes=classes),
+        input=words["input"],
+        limits=words["limits"].format(drawings=drawings),
         source=run.facts["source"],
         licence_text=run.facts["licence"],
         command=command,

@@ -20,6 +20,8 @@ ACCURACY_COLUMNS = (
     *("date", "setting", "seeds", "scores", "median", "min", "max", "n"),
     *("paper", "source", "seconds", "command", "machine"),
 )
+SKETCHES = FOLDER / "sketches.csv"
+SKETCHES_COLUMNS = ("date", "network", "score", "value", "low", "high", "n", "bar", "command", "machine")
 
 SENTENCES = FOLDER / "sentences.csv"
 SENTENCES_COLUMNS = (

@@ -105,9 +105,11 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row]) -> dict[str, str]:
     tables = {name: speed_table([row for row in speed if row["benchmark"] == name]) for name in names}
     whole = "\n".join(f"**{name}**\n\n{tables[name]}" for name in names)
     kim = results.read(results.SENTENCES, results.SENTENCES_COLUMNS)
+    drawings = results.read(results.SKETCHES, results.SKETCHES_COLUMNS)
     return {
         **tables,
         "sentences": sentences_table(kim) if kim else NOT_YET,
+        "sketches": sketches_table(drawings) if drawings else NOT_YET,
         "speed": whole or NOT_YET,
         "accuracy": accuracy_table(accuracy) if accuracy else NOT_YET,
     }
@@ -158,6 +160,19 @@ def sentences_table(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     )
+    return _markdown(head, lines)
+
+
+def sketches_table(rows: Sequence[Row]) -> str:
+    """Every score of the released networks for drawings, and what was asked for."""
+    head = ["network", "score", "value", "n", "asked for"]
+    units = {"one guess": (1000, " ms"), "weights": (1e-6, " MB")}
+    lines = []
+    for row in rows:
+        factor, unit = units.get(row["score"], (100, " %"))
+        interval = f" ({_percent(row['low'])} to {_percent(row['high'])})" if row["low"] else ""
+        value = f"{factor * float(row['value']):.2f}{unit}{interval}"
+        lines.append([f"`{row['network']}`", row["score"], value, f"{int(row['n']):,}", row["bar"]])
     return _markdown(head, lines)
 
 

@@ -1,5 +1,8 @@
+import gzip
 import io
 import os
+import struct
+import tempfile
 
 import fuzz
 import numpy as np
@@ -7,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pellucid import media
-from pellucid.datasets import handwriting, idx, mnist, npz
+from pellucid.datasets import drawings, handwriting, idx, mnist, npz
 from pellucid.errors import PellucidError
 
 IMAGES, LABELS = mnist.tiny(20, 0)
@@ -32,6 +35,30 @@ def exif():
     return tags
 
 
+def of_file(load, ending):
+    """Return what ``load`` makes of a file with that ending."""
+
+    def loaded(content):
+        with tempfile.NamedTemporaryFile(suffix=ending) as file:
+            file.write(content)
+            file.flush()
+            return load(file.name)
+
+    return loaded
+
+
+def npy_of(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def binary_drawing(points):
+    """One drawing of one stroke in Quick, Draw!'s binary form."""
+    return struct.pack("<Q2sbIHH", 5, b"US", 1, 99, 1, points) + bytes(range(2 * points))
+
+
+SKETCH = b'{"word": "cat", "recognized": true, "drawing": [[[0, 10, 20], [5, 5, 9]], [[3], [4]]]}\n'
 COLOUR = Image.fromarray(NOISE)
 LOADERS = {
     "idx": (lambda content: idx.parse(content, name="x"), idx.encode(IMAGES), fuzz.idx),
@@ -40,7 +67,13 @@ LOADERS = {
     "palette png": (media.picture, encoded(COLOUR.quantize(16), "PNG", transparency=3), fuzz.png),
     "jpeg": (media.picture, encoded(COLOUR, "JPEG", exif=exif()), fuzz.jpeg),
     "progressive jpeg": (media.picture, encoded(COLOUR, "JPEG", progressive=True), fuzz.jpeg),
-}
+    "ndjson": (of_file(drawings.ndjson, ".ndjson"), 2 * SKETCH, fuzz.scramble),
+    "packed ndjson": (of_file(drawings.ndjson, ".ndjson.gz"), gzip.compress(2 * SKETCH), fuzz.scramble),
+    "binary drawings": (of_file(drawings.binary, ".bin"), 3 * binary_drawing(9), fuzz.scramble),
+    "npy": (of_file(drawings.bitmaps, ".npy"), npy_of(IMAGES.reshape(20, 784)), fuzz.scramble),
+    "names in npz": (lambda content: [str(n) for n in npz.parse(content, ["a"], name="x")["a"].flat],
+                     npz_of(a=np.array(["cat", "house plant"])), fuzz.npz),
+}  # fmt: skip
 
 
 @pytest.mark.timeout(1200)

@@ -114,6 +114,10 @@ def _show_classes(document: dict[str, Any], kind: str, screen: Screen) -> None:
         for row in document["per_class"]
     ]
     screen.table(["class", "precision", "recall", "F1", kind], rows)
+    for row in document.get("ink", []):
+        first, third = (f"{row[name]['value']:.2%}" for name in ("accuracy", "top3"))
+        n = row["accuracy"]["n"]
+        screen.show(f"with {row['share']:.0%} of the ink: {first} right, {third} within three (n = {n:,})")
     before, after = document["calibration"]["ece"], document["calibration_with_temperature"]["ece"]
     screen.show(
         f"calibration error (ECE): {before:.2%}; {after:.2%} with the temperature "

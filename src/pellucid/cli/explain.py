@@ -42,16 +42,35 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     ]
     screen.table(["method", "likeness to a random network's map", "sanity"], rows)
     paths = [write(folder, "heat", found.picture(), screen)]
-    if flags.input != "-" and sample.ndim == 2:
+    if flags.input != "-" and sample.ndim == 2 and not explain.drawn(trained):
         for name, figure in (*explain.layer_pictures(trained, sample), *explain.feature_pictures(trained)):
             paths.append(write(folder, name, figure, screen))
+    strokes = {}
+    if trained.task.takes.kind == "drawing":
+        strokes = _strokes(flags.input, trained, found.target, screen)
+        paths += [write(folder, "strokes", figure, screen) for figure in strokes.pop("figures", [])]
     return {
+        **strokes,
         "answer": found.answer.to_json(),
         "target": found.target,
         "similarity_to_random": found.similarity,
         "maps": {name: values.tolist() for name, values in found.maps.items()},
         "pictures": [str(path) for path in paths],
     }, 0
+
+
+def _strokes(word: str, trained: Any, target: str, screen: Screen) -> dict[str, Any]:
+    """Print how much each stroke of a drawing spoke for the class; {} for what has no strokes."""
+    from pellucid.datasets import sketchbook
+    from pellucid.verbs import sketching
+
+    if not word.endswith(sketchbook.STROKE_FILES):
+        return {}
+    drawing = sketchbook.drawing_of(word)
+    weights = sketching.occlusion(trained, drawing, target)
+    rows = [[place, f"{weight:+.1%}"] for place, weight in enumerate(weights, 1)]
+    screen.table(["stroke", f"{target} is less probable without it by"], rows)
+    return {"strokes": weights, "figures": [sketching.occluded(drawing, weights, target)]}
 
 
 def _target(name: str | None, classes: list[str]) -> int | None:

@@ -12,6 +12,8 @@ from pellucid.cli.arguments import Parser, find_kind, open_network
 from pellucid.cli.screen import Screen
 from pellucid.errors import DataError, PellucidError, UsageError
 
+MOST_BARS, FIRST_BARS = 20, 10  # of more classes than the first, the second number of best ones is shown
+
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Answer each input."""
@@ -35,6 +37,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         answer = predict.answer_to(trained, predict.raw_sample(stages))
         answers.append({"input": word, **answer.to_json()})
         _tell(word, answer, screen)
+        if trained.task.takes.kind == "drawing":
+            answers[-1] |= _over_time(word, trained, screen)
         if flags.show:
             name = _name(word, drawn)
             drawn.append(name)
@@ -66,9 +70,31 @@ def _parser() -> Parser:
 def _tell(word: str, answer: Any, screen: Screen) -> None:
     """Print the answer, then a bar for each class."""
     screen.show(f"{word}: {screen.strong(answer.text)}")
-    both = zip(answer.probabilities.values(), answer.logits.values(), strict=True)
+    names = list(answer.probabilities)
+    if len(names) > MOST_BARS:
+        names = sorted(names, key=lambda name: -answer.probabilities[name])[:FIRST_BARS]
+    shares = [answer.probabilities[name] for name in names]
+    both = zip(shares, (answer.logits[name] for name in names), strict=True)
     notes = [f"{probability:7.2%}  score {score:+.2f}" for probability, score in both]
-    screen.bars(list(answer.probabilities), list(answer.probabilities.values()), notes)
+    screen.bars(names, shares, notes)
+
+
+def _over_time(word: str, trained: Any, screen: Screen) -> dict[str, Any]:
+    """Print what a drawing was taken for while it grew; {} for what has no strokes."""
+    from pellucid.datasets import sketchbook
+    from pellucid.verbs import sketching
+
+    if not word.endswith(sketchbook.STROKE_FILES):
+        return {}
+    drawing = sketchbook.drawing_of(word)
+    rows = sketching.guesses(trained, drawing)
+    said = [", ".join(f"{name} {share:.0%}" for name, share in row.words) for row in rows]
+    screen.table(
+        ["ink", "guesses"], [[f"{row.share:.0%}", text] for row, text in zip(rows, said, strict=True)]
+    )
+    heard = list(sketching.news(trained, drawing))
+    screen.show("as it appeared: " + ", ".join(f"{each.words[0][0]} (at {each.share:.0%})" for each in heard))
+    return {"guesses": [row.to_json() for row in rows], "news": [each.to_json() for each in heard]}
 
 
 def _open(flags: Any) -> Any:

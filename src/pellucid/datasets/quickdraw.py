@@ -102,7 +102,7 @@ def address(word: str, form: str) -> str:
     return f"{ADDRESS}{folder}/{quote(word)}.{ending}"
 
 
-def shared(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def shared(first: Tensor, second: Tensor) -> Tensor:
     """Say which of the ``first`` images are drawings that are among the ``second``, ``(N,)`` booleans.
 
     The packs were drawn by different programs, with other margins and lines, and carry no ids. So ink boxes
@@ -114,19 +114,21 @@ def shared(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         first, second: ``(N, S, S)`` and ``(M, T, T)`` uint8 images.
     """
     mine, theirs = (fingerprints(images) for images in (first, second))
+    if not len(mine) or not len(theirs):
+        return torch.zeros(len(mine), dtype=torch.bool)
     best = [(part @ theirs.T).amax(1) for part in mine.split(1000)]
-    return (torch.cat(best) >= ALIKE).numpy()
+    return torch.cat(best) >= ALIKE
 
 
-def fingerprints(images: np.ndarray) -> Tensor:
+def fingerprints(images: Tensor) -> Tensor:
     """Return ``(N, 256)`` unit vectors that stay nearly the same when a drawing is rendered otherwise."""
     taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
     blur, parts = (taps[:, None] * taps)[None, None], []
-    for part in torch.from_numpy(images).split(1000):
+    for part in images.split(1000):
         pixels = functional.pad(part[:, None].float(), [(THIN_SIDE - part.shape[-1]) // 2] * 4)
         pixels = augment.refit(pixels, 26.0)
         for _ in range(2):
             pixels = functional.conv2d(pixels, blur, padding=2)
         flat = functional.avg_pool2d(pixels, 2).flatten(1)
         parts.append(flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-6))
-    return torch.cat(parts)
+    return torch.cat(parts) if parts else torch.zeros(0, (THIN_SIDE // 2) ** 2)

@@ -28,7 +28,9 @@ TESTED = 8  # one in so many
 PICTURES = (".png", ".jpg", ".jpeg")
 STROKE_FILES = (".ndjson", ".ndjson.gz", ".json", ".bin")
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the ink, at which a growing drawing is shown and judged
-TINY = {  # what is drawn in the made-up data: strokes through points (x, y) of a square
+TINY: dict[
+    str, list[list[tuple[float, float]]]
+] = {  # what is drawn in the made-up data: strokes through points (x, y) of a square
     "circle": [[(0.5 + 0.5 * np.cos(a), 0.5 + 0.5 * np.sin(a)) for a in np.linspace(0, 2 * np.pi, 13)]],
     "square": [[(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]],
     "cross": [[(0, 0), (1, 1)], [(1, 0), (0, 1)]],
@@ -100,15 +102,34 @@ def of_strokes(sketches: list[drawings.Sketch], classes: list[str]) -> Book:
 def tiny(split: str) -> Book:
     """Return a few made-up drawings of five simple things, each turned, stretched and shaky."""
     random = np.random.default_rng({"train": 1, "test": 2}[split])
-    found = []
+    found: list[drawings.Sketch] = []
     for number in range(TINY_COUNTS[split]):
         word = list(TINY)[number % len(TINY)]
         turn, stretch = random.uniform(-0.2, 0.2), random.uniform(0.7, 1.3, 2)
         matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * stretch * 200
-        lines = [np.asarray(line) @ matrix.T for line in TINY[word]]
+        lines = [np.array(line) @ matrix.T for line in TINY[word]]
         found.append(drawings.Sketch(word, [line + random.normal(0, 6, line.shape) for line in lines]))
     book = of_strokes(found, list(TINY))
     return Book(book.samples, book.labels, book.classes, book.form, "made here, Apache-2.0", "drawn here")
+
+
+def growing(dataset: str, folder: str, train: Book) -> Book | None:
+    """Return strokes of drawings that are not among those of ``train``; None where there are no strokes.
+
+    The packs of bitmaps share many drawings with the pack of strokes; those are left out.
+    """
+    if train.strokes or (dataset == "tiny" and not folder):
+        return read(dataset, folder, "test")
+    if folder:
+        return None
+    found = [each for split in ("train", "test") for each in quickdraw.strokes(split)]
+    book = of_strokes([each for each in found if each.word in train.classes], list(train.classes))
+    pictures = doodle.render_batch(book.samples, train.form)
+    known = torch.zeros(len(pictures), dtype=torch.bool)
+    for label in range(len(train.classes)):
+        mine, theirs = book.labels == label, train.labels == label
+        known[mine] = quickdraw.shared(pictures[mine], train.samples[theirs])
+    return replace(book, samples=book.samples[~known], labels=book.labels[~known])
 
 
 def own(folder: Path, split: str) -> Book:

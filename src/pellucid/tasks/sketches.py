@@ -75,7 +75,7 @@ class Sketches(Task):
     """share of the training drawings that are shown unfinished"""
     label_smoothing: float = 0.1
     """part of the target that is spread over all classes"""
-    training: Training = field(default_factory=lambda: recipe(epochs=20, precision="bf16"))
+    training: Training = field(default_factory=lambda: recipe(epochs=20, ema=0.995))
 
     def __post_init__(self) -> None:
         for name in ("dropout", "label_smoothing", "thicken", "partial"):
@@ -116,8 +116,8 @@ class Sketches(Task):
         if inputs.ndim != 3 or not expected or not (strokes or inputs.dtype == torch.uint8):
             side = facts["form"]["side"]
             raise UsageError(
-                f"sketches: the drawings are {tuple(inputs.shape)} {inputs.dtype}; expected (N, {side}, {side}) "
-                f"uint8 images or (N, P, 3) float32 strokes"
+                f"sketches: the drawings are {tuple(inputs.shape)} {inputs.dtype}; expected "
+                f"(N, {side}, {side}) uint8 images or (N, P, 3) float32 strokes"
             )
         draws = draws if self.augment else None
         if self.network == "strokes":
@@ -207,6 +207,35 @@ class Sketches(Task):
         logits, shares = ([each[name] for name in first] for each in (answer.logits, answer.probabilities))
         return scores.bars(first, np.array(logits), np.array(shares), image=image)
 
+    def explain(
+        self, network: nn.Module, inputs: Tensor, target: int, facts: dict[str, Any]
+    ) -> dict[str, np.ndarray]:
+        """Return where the network looked: name -> ``(S, S)``, S the side of the drawing's image.
+
+        The CNN is asked by four methods, the stroke network by leaving out one stroke after the other.
+        """
+        if self.network == "strokes":
+            return {"strokes": strokes_left_out(network, inputs, target, doodle.Form(**facts["form"]))}
+        from pellucid.explain import gradcam, gradients, occlusion  # only those who ask why load them
+
+        black = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)[
+            :, : facts["form"]["side"], : facts["form"]["side"]
+        ]
+        ground = float(self.prepare(black, facts=facts)[0].mean())
+        integrated = gradients.integrated_gradients(network, inputs, target, baseline=ground)
+        maps = {
+            "saliency": np.abs(gradients.saliency(network, inputs, target)[0]).max(0),
+            "integrated gradients": integrated[0].sum(0),
+            "Grad-CAM": gradcam.upsample(gradcam.grad_cam(network, inputs, target)[0], (SIDE, SIDE)),
+            "occlusion": occlusion.occlusion(network, inputs, target, size=5, stride=2, baseline=ground)[0],
+        }
+        edge = (SIDE - facts["form"]["side"]) // 2
+        return {name: each[edge : SIDE - edge, edge : SIDE - edge] for name, each in maps.items()}
+
+    def growing(self) -> Book | None:
+        """Return strokes of drawings that training never saw, to test parts of them; None without any."""
+        return sketchbook.growing(self.dataset, self.folder, self._book("train"))
+
     def _book(self, split: str) -> Book:
         book = sketchbook.read(self.dataset, self.folder, split)
         if self.network == "strokes":
@@ -239,6 +268,30 @@ class Sketches(Task):
         }
 
 
+def strokes_left_out(network: nn.Module, inputs: Tensor, target: int, form: doodle.Form) -> np.ndarray:
+    """Return ``(S, S)``: each stroke drawn as strongly as it spoke for the class.
+
+    Args:
+        inputs: ``(1, P, 4)`` steps of the pen.
+    """
+    pen = inputs[0, inputs[0, :, 3] > 0]
+    points = torch.cat([pen[:, :2].cumsum(0), pen[:, 2:3]], 1)
+    drawing = doodle.unpack(points.numpy())
+    without = [drawing[:place] + drawing[place + 1 :] or drawing for place in range(len(drawing))]
+    with torch.inference_mode():
+        every = doodle.steps(doodle.pack([drawing, *without]))
+        shares = network(every).softmax(1)[:, target]
+    starts, ends = doodle.segments(doodle.placed(points[None], form))
+    number = points[:, 2].cumsum(0).long() - 1
+    total = np.zeros((form.side, form.side))
+    for place in range(len(drawing)):
+        chosen = number == place
+        width = torch.tensor([form.line])
+        image = doodle.ink(starts[:, chosen], ends[:, chosen], width, side=form.side)[0].numpy() / 255
+        total += image * float(shares[0] - shares[1 + place])
+    return total
+
+
 def held_out(labels: Tensor, classes: int) -> Tensor:
     """Say of each of the ``(N,)`` labels whether it validates: one in sixteen of each class, at least one."""
     order = torch.from_numpy(np.random.default_rng(SPLIT_SEED).permutation(len(labels)))
@@ -249,16 +302,16 @@ def held_out(labels: Tensor, classes: int) -> Tensor:
     return held
 
 
-def recipe(*, epochs: float, precision: Literal["fp32", "bf16"] = "fp32") -> Training:
+def recipe(*, epochs: float, ema: float = 0.999) -> Training:
     """AdamW with one cycle of the learning rate, and the moving average of the weights."""
     return Training(
         epochs=epochs,
         batch_size=128,
         learning_rate=0.005,
         weight_decay=0.05,
-        ema=0.999,
+        ema=ema,
         keep="last",
-        precision=precision,
+        precision="bf16",
     )
 
 
@@ -269,12 +322,12 @@ def fifteen() -> Sketches:
 
 def all_classes() -> Sketches:
     """The 345 classes with 80 drawings each: about 15 minutes on one core."""
-    return Sketches(dataset="all", width=32, dropout=0.1, training=recipe(epochs=40, precision="bf16"))
+    return Sketches(dataset="all", width=32, dropout=0.1, training=recipe(epochs=40))
 
 
 def strokes() -> Sketches:
     """The tutorial's stroke network with our schedule, for the few drawings that the pack has."""
-    training = replace(recipe(epochs=20), learning_rate=0.002, weight_decay=0.02, ema=0.99, clip=1.0)
+    training = replace(recipe(epochs=20, ema=0.99), learning_rate=0.002, clip=1.0, precision="fp32")
     return Sketches(dataset="strokes", network="strokes", dropout=0.3, training=training)
 
 
@@ -298,5 +351,5 @@ def paper() -> Sketches:
 
 def tiny() -> Sketches:
     """A few made-up drawings and a small network: seconds, for tests and first tries."""
-    training = replace(recipe(epochs=6), batch_size=32, ema=0.9)
+    training = replace(recipe(epochs=6, ema=0.9), batch_size=32, precision="fp32")
     return Sketches(dataset="tiny", width=4, nodes=16, label_smoothing=0.0, training=training)

@@ -18,6 +18,7 @@ from pellucid.datasets import tokens
 from pellucid.errors import GateFailed, UsageError, near
 from pellucid.explain import inside, robustness
 from pellucid.learners import outputs_of
+from pellucid.verbs import sketching
 from pellucid.verbs.trained import Trained
 
 WORST = 40  # mistakes in the gallery
@@ -151,6 +152,9 @@ def _judge_classes(
     document["calibration_with_temperature"] = metrics.calibration(
         _softmax(logits / temperature), targets
     ).to_json()
+
+    if trained.task.takes.kind == "drawing":
+        document |= sketching.judge(trained, (valid_logits.numpy(), valid_targets.numpy()), temperature)
 
     worst = metrics.worst(probabilities, targets, WORST)
     document["mistakes"] = [

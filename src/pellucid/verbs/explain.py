@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pellucid.datasets import sketchbook
 from pellucid.explain import inside, sanity
 from pellucid.plots import features
 from pellucid.task import Answer
@@ -72,7 +73,13 @@ def explain(ready: Ready, sample: np.ndarray, target: int | None = None) -> Expl
     maps = task.explain(ready.network, inputs, chosen, facts)
     twins = task.explain(sanity.randomised(ready.network, seed=0), inputs, chosen, facts)
     similarity = {name: sanity.rank_correlation(maps[name], twins[name]) for name in maps}
-    return Explanation(answer, names[chosen], maps, twins, similarity, sample)
+    shown = sketchbook.images(torch.from_numpy(sample)[None], facts)[0].numpy() if drawn(ready) else sample
+    return Explanation(answer, names[chosen], maps, twins, similarity, shown)
+
+
+def drawn(ready: Ready) -> bool:
+    """Say whether the samples are strokes, which have no pixels of their own."""
+    return bool(ready.facts.get("strokes"))
 
 
 def layer_pictures(ready: Ready, sample: np.ndarray) -> Iterator[tuple[str, Figure]]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pellucid import config
 from pellucid import export as onnx
-from pellucid.errors import RunError
+from pellucid.errors import RunError, UsageError
 from pellucid.explain.watching import written_out
 from pellucid.task import Task
 from pellucid.tasks import find
@@ -20,6 +20,8 @@ from pellucid.verbs.trained import Ready, Trained
 
 def export(trained: Trained, path: Path) -> onnx.Exported:
     """Write a network as ONNX and check it against the original; the file carries task and facts."""
+    if trained.facts.get("strokes"):
+        raise UsageError("export writes networks that see an image; this one was trained with pen strokes")
     example, network = _example(trained), written_out(trained.network)
     metadata = {
         "task": json.dumps(described(trained.task)),

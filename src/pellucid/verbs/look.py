@@ -10,15 +10,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from pellucid.datasets import sketchbook
 from pellucid.explain import watching
 from pellucid.plots import curves, images
 from pellucid.task import Data, Task
+from pellucid.verbs import sketching
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SAMPLED = 5000  # training images for histograms
 SHEET = 10  # samples of a class on the sheet
+MOST_CLASSES = 30  # of more, so many are shown, evenly spread
 
 
 def counts(data: Data) -> dict[str, Any]:
@@ -46,14 +49,19 @@ def counts(data: Data) -> dict[str, Any]:
 
 def pictures(data: Data, index: int) -> Iterator[tuple[str, Figure]]:
     """Draw a sample sheet, one image as numbers, the flattening, and the average image of each class."""
-    raw, labels = (tensor.numpy() for tensor in data.train[torch.arange(len(data.train))])
-    names = data.facts["classes"]
-    chosen = np.concatenate([np.flatnonzero(labels == i)[:SHEET] for i in range(len(names))])
-    yield "samples", images.sheet(raw[chosen], labels[chosen], names, columns=SHEET)
+    samples, targets = data.train[torch.arange(len(data.train))]
+    if data.facts.get("strokes"):
+        yield "strokes", sketching.order(data)
+        samples = sketchbook.images(samples, data.facts)
+    raw, labels, names = samples.numpy(), targets.numpy(), data.facts["classes"]
+    shown = np.linspace(0, len(names) - 1, min(len(names), MOST_CLASSES)).round().astype(int)
+    chosen = np.concatenate([np.flatnonzero(labels == i)[:SHEET] for i in shown])
+    places = np.searchsorted(shown, labels[chosen])
+    yield "samples", images.sheet(raw[chosen], places, [names[i] for i in shown], columns=SHEET)
     title = f"Training image {index}, a {names[labels[index]]}, is a grid of numbers"
     yield "numbers", images.numbers(raw[index], title=title)
     yield "flattening", images.flattening(raw[index])
-    by_class = {name: raw[labels == i] for i, name in enumerate(names) if (labels == i).any()}
+    by_class = {names[i]: raw[labels == i] for i in shown if (labels == i).any()}
     yield "averages", images.averages(by_class)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.errors import UsageError
 from pellucid.explain import ngrams
 from pellucid.explain import walk as walking
 from pellucid.models.textcnn import FromVectors
@@ -59,6 +60,8 @@ def walk(
     learning_rate: float | None = None,
 ) -> Walked:
     """Walk one raw sample through a network; without a ``true`` class its answer is taken."""
+    if ready.facts.get("strokes"):
+        raise UsageError("walk shows a network that sees an image; this one was trained with pen strokes")
     inputs, network = prepared(ready, sample), ready.network
     if ready.task.takes.kind == "text":  # numbers of words have no gradient: the walk begins at their vectors
         network = ngrams.word_filters(network)

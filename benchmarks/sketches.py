@@ -1,0 +1,108 @@
+"""Scores of the released networks for drawings, into ``sketches.csv``.
+
+    python benchmarks/sketches.py                      every released network of the task
+    python benchmarks/sketches.py fifteen              this one only
+
+Each is ``pellucid evaluate sketches/NAME --no-report --json``; besides its scores come the accuracy over the
+ink, the calibration error, the size of the weights, the time of one guess from strokes (median of 50, with
+rendering), and the training's images a second, read from the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+import results
+from results import Row
+
+from pellucid.verbs import sketching
+from pellucid.verbs.trained import open_trained
+from pellucid.zoo import released
+
+BARS = {  # network -> score -> what the plan asks for
+    "fifteen": {"accuracy": "at least 96.0 %"},
+    "all": {"accuracy": "at least 50 %", "top3": "at least 69 %"},
+}
+EVERY = {"calibration error": "at most 5 %", "one guess": "at most 20 ms", "weights": "at most 2 MB"}
+GUESSES = 50
+
+
+def main() -> None:
+    """Evaluate and write what came of it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    known = [name.removeprefix("sketches/") for name in released() if name.startswith("sketches/")]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known) or 'none yet'}")
+    for name in parser.parse_args().names or known:
+        rows = results.read(results.SKETCHES, results.SKETCHES_COLUMNS)
+        rows = results.replaced(rows, measured(name), "network")
+        results.write(results.SKETCHES, results.SKETCHES_COLUMNS, rows)
+
+
+def measured(name: str) -> list[Row]:
+    """The rows of one network."""
+    command = ["evaluate", f"sketches/{name}", "--no-report"]
+    document = evaluated(command)
+    found = [(score, document["scores"][score]) for score in ("accuracy", "top3")]
+    found += [(f"accuracy with {row['share']:.0%} of the ink", row["accuracy"]) for row in document["ink"]]
+    n = document["n"]
+    plain = [
+        ("calibration error", document["calibration_with_temperature"]["ece"], n),
+        ("one guess", guess_seconds(name), GUESSES),
+        ("weights", (released()[f"sketches/{name}"] / "weights.safetensors").stat().st_size, 1),
+    ]
+    found += [(score, {"value": value, "low": "", "high": "", "n": count}) for score, value, count in plain]
+    return [row(name, score, numbers, command) for score, numbers in found]
+
+
+def evaluated(command: list[str]) -> dict:
+    """The result of a command of ours."""
+    whole = [sys.executable, "-m", "pellucid", *command, "--json"]
+    done = subprocess.run(whole, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"pellucid {' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return json.loads(done.stdout)["result"]
+
+
+def guess_seconds(name: str) -> float:
+    """The median time of a guess from strokes: place, render, prepare, network, softmax."""
+    trained = open_trained(f"sketches/{name}")
+    angle = np.linspace(0, 2 * np.pi, 25)
+    drawing = [np.column_stack([np.cos(angle + turn), np.sin(angle)]) for turn in (0, 1, 2, 3)]
+    times = []
+    for _ in range(GUESSES):
+        start = time.perf_counter()
+        sketching.guess(trained, drawing)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def row(name: str, score: str, numbers: dict, command: list[str]) -> Row:
+    """One line of the file."""
+    number = {
+        key: "" if numbers[key] in ("", None) else f"{numbers[key]:.6g}" for key in ("value", "low", "high")
+    }
+    bar = BARS.get(name, {}).get(score) or EVERY.get(score, "")
+    return {
+        "date": datetime.date.today().isoformat(),
+        "network": name,
+        "score": score,
+        **number,
+        "n": str(numbers["n"]),
+        "bar": bar,
+        "command": f"pellucid {' '.join(command)}",
+        "machine": results.machine(len(os.sched_getaffinity(0))),
+    }
+
+
+if __name__ == "__main__":
+    main()
