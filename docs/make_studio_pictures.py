@@ -3,7 +3,7 @@
     python docs/make_studio_pictures.py [NAME ...]
 
 Needs Chromium and ``pip install playwright``. Trains one MLP for a few seconds to have something to watch; the
-rest shows the released models. Pictures go to ``docs/pictures/studio-NAME.png``, reduced to a palette.
+rest shows the released models. Pictures go to ``docs/studio/NAME.png``, reduced to a palette.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from PIL import Image
 
 DOCS = Path(__file__).resolve().parent
-PICTURES = DOCS / "pictures"
+PICTURES = DOCS / "studio"
 TOKEN = "tokenofthepicturesonly"
 SIZE = {"width": 1180, "height": 760}
 COLOURS = 96
@@ -89,7 +89,7 @@ def served(folder: Path) -> Iterator[str]:
 def save(png: bytes, name: str) -> None:
     """Save a screenshot with few colours."""
     small = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
-    small.save(PICTURES / f"studio-{name}.png", optimize=True)
+    small.save(PICTURES / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
