@@ -35,7 +35,7 @@ TINY = {
     "lr-find": ["--setting", "tiny", "--range-steps", "20"],
 }
 PYTHON = {'train("digits")': 'train(pellucid.setting("digits", "tiny"))'}
-OPENS_NETWORK = ("evaluate", "predict", "explain", "walk", "export")
+OPENS_NETWORK = ("evaluate", "predict", "explain", "walk", "trace", "export")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 GENERATED = re.compile(r"<!-- (?:results|output|tree).*?<!-- /(?:results|output|tree) -->", re.DOTALL)
 LINK = re.compile(r"!?\[[^]]*\]\(([^)\s]+)\)")

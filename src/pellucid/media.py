@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -59,9 +59,13 @@ class ImageInput:
 
     Args:
         into: (picture, facts) -> stages by name, in order; the last one is what ``Task.prepare`` takes.
+        partly: (picture, names) -> the same without these steps, to see what they are good for.
+        switches: the names of these steps, and what each does.
     """
 
     into: Callable[[np.ndarray, dict[str, Any]], dict[str, np.ndarray]]
+    partly: Callable[[np.ndarray, frozenset[str]], dict[str, np.ndarray]] | None = None
+    switches: Mapping[str, str] = field(default_factory=dict)
     kind: ClassVar[str] = "image"
 
     def read(self, source: str | Path | bytes | np.ndarray, facts: dict[str, Any]) -> dict[str, np.ndarray]:

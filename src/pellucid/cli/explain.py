@@ -32,7 +32,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     folder = flags.out or Path("runs") / f"explain-{trained.task.name}"
     screen.show(f"the answer is {found.answer.text}; explained is {found.target}")
     rows = [
-        [name, f"{value:+.2f}", "passes" if abs(value) < 0.5 else "doubtful"]
+        [name, f"{value:+.2f}", "passes" if found.passes(name) else "doubtful"]
         for name, value in found.similarity.items()
     ]
     screen.table(["method", "likeness to a random network's map", "sanity"], rows)

@@ -23,6 +23,7 @@ VERBS = {
     "predict": "answers for your own inputs, as bars or --json",
     "explain": "where the network looked and what its features are",
     "walk": "one input through the whole network and back, every number shown",
+    "trace": "the number behind a reference of the studio, exact to the bit",
     "compare": "one experiment, many settings, one picture",
     "lr-find": "the learning-rate range test",
     "export": "one ONNX file, checked against the original",

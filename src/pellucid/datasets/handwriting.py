@@ -18,15 +18,22 @@ LONG_SIDE = 400  # pixels in which the ink is searched; a digit is later reduced
 FAINTEST = 24  # of 255: less contrast than this between paper and ink is no ink
 NOISE = 5  # ink stands out from the paper by so many times its roughness
 SMALLEST = 0.04  # a piece with less of the ink than this, compared with the largest, is a speck
+SWITCHES = {  # what may be left out, to see what it is good for
+    "lighting": "take the lighting out; without it the paper is one even tone",
+    "crop": "keep the digit alone; without it specks stay, and the empty paper around",
+    "fit": "make it 20 pixels long; without it the whole picture is made 28 pixels long",
+    "centre": "put the centre of mass in the middle; without it the middle of the box",
+}
 LIGHT = 64  # pixels on a side of the thumbnail through which the lighting is fitted
 
 
-def from_picture(picture: np.ndarray) -> dict[str, np.ndarray]:
+def from_picture(picture: np.ndarray, without: frozenset[str] = frozenset()) -> dict[str, np.ndarray]:
     """Turn a picture of one handwritten digit into an image like those of MNIST.
 
     Args:
         picture: uint8, ``(H, W)`` grey, ``(H, W, 3)`` colour or ``(H, W, 4)`` colour and opacity; dark on
             light or light on dark.
+        without: names in ``SWITCHES`` of what is left out.
     Returns:
         The stages in order, each uint8: "grey" ``(H, W)``; "flattened" ``(h, w)`` with the lighting taken
         out and the ink white; "ink" ``(h, w)`` where only the digit is left; "box" with its longer side 20
@@ -37,20 +44,22 @@ def from_picture(picture: np.ndarray) -> dict[str, np.ndarray]:
     """
     grey = to_grey(picture)
     small = shrink(grey, LONG_SIDE)
-    ink, roughness = flatten(small)
+    ink, roughness = flatten(small) if "lighting" not in without else (even(small), 0.0)
     stages = {"grey": grey, "flattened": to_bytes(ink)}
     if ink.max() < max(FAINTEST, NOISE * roughness):
         raise DataError(
             f"no ink found: nothing stands out by more than {ink.max():.0f} of 255 grey levels; "
             f"draw one digit, dark on light or light on dark"
         )
-    if grey.shape == (SIDE, SIDE) and is_framed(grey):
+    if grey.shape == (SIDE, SIDE) and is_framed(grey) and not without:
         stages["sample"] = grey if np.median(grey) < 128 else 255 - grey
         return stages
-    digit = only_digit(ink, roughness)
+    digit = only_digit(ink, roughness) if "crop" not in without else 255 * ink / ink.max()
     stages["ink"] = to_bytes(digit)
-    stages["box"] = fit(digit)
-    stages["sample"] = centre(stages["box"])
+    stages["box"] = fit(digit, SIDE / max(small.shape) if "fit" in without else BOX / max(digit.shape))
+    weightless = not stages["box"].any()  # ink so small that nothing of it is left
+    place = middle if "centre" in without or weightless else centre
+    stages["sample"] = place(stages["box"])
     return stages
 
 
@@ -101,6 +110,14 @@ def flatten(grey: np.ndarray) -> tuple[np.ndarray, float]:
     ink = np.maximum(-rest if dark @ dark > light @ light else rest, 0)
     few = rest[::3, ::3]
     return ink, spread(few[np.abs(few) < 2.5 * spread(few) + 4])
+
+
+def even(grey: np.ndarray) -> np.ndarray:
+    """Return how much each pixel stands out from paper of one tone, the median, ``(H, W)`` float32."""
+    paper = float(np.median(grey))
+    return (255 * np.clip((grey - paper) / ((255 - paper) if paper < 128 else -paper), 0, 1)).astype(
+        np.float32
+    )
 
 
 def surface(height: int, width: int) -> np.ndarray:
@@ -202,10 +219,9 @@ def grow(mask: np.ndarray) -> np.ndarray:
     return rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
 
 
-def fit(digit: np.ndarray) -> np.ndarray:
-    """Resample to a longer side of 20 pixels, each pixel the mean of the area it covers."""
+def fit(digit: np.ndarray, scale: float) -> np.ndarray:
+    """Resample by ``scale``, each pixel the mean of the area it covers."""
     height, width = digit.shape
-    scale = BOX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     way = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
     return to_bytes(np.asarray(Image.fromarray(digit.astype(np.float32)).resize(size, way)))
@@ -218,6 +234,15 @@ def centre(box: np.ndarray) -> np.ndarray:
     top = CENTRE - box.sum(1, dtype=float) @ np.arange(height) / mass
     left = CENTRE - box.sum(0, dtype=float) @ np.arange(width) / mass
     top, left = (int(np.clip(round(x), 0, SIDE - n)) for x, n in ((top, height), (left, width)))
+    sample = np.zeros((SIDE, SIDE), np.uint8)
+    sample[top : top + height, left : left + width] = box
+    return sample
+
+
+def middle(box: np.ndarray) -> np.ndarray:
+    """Place ``box`` in the middle of 28 x 28."""
+    height, width = box.shape
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
     sample = np.zeros((SIDE, SIDE), np.uint8)
     sample[top : top + height, left : left + width] = box
     return sample

@@ -20,7 +20,7 @@ import numpy as np
 
 from pellucid import download
 from pellucid.datasets import idx
-from pellucid.datasets.handwriting import from_picture
+from pellucid.datasets.handwriting import SWITCHES, from_picture
 from pellucid.datasets.strokes import tiny
 from pellucid.errors import DataError
 
@@ -29,6 +29,7 @@ __all__ = [
     "CLASSES",
     "LICENCE",
     "SOURCE",
+    "SWITCHES",
     "from_picture",
     "official",
     "read",

@@ -194,8 +194,8 @@ def walk(
         inputs=_array(entry[0]),
         inputs_gradient=_array(entry.grad[0]),  # type: ignore[index]
         layers=tuple(_layer(visit, visits, held) for visit in visits),
-        softmax=_softmax(logits[0]),
-        loss=_loss(logits, target, value),
+        softmax=softmax(logits[0]),
+        loss=cross_entropy(logits, target),
         step=step,
         plain=plain,
     )
@@ -296,7 +296,8 @@ def _parameter(name: str, held: _Held, after: torch.Tensor) -> Parameter:
     )
 
 
-def _softmax(logits: torch.Tensor) -> Softmax:
+def softmax(logits: torch.Tensor) -> Softmax:
+    """Return softmax term by term, of scores ``(K,)``."""
     shifted = logits.detach() - logits.detach().max()
     exponentials = shifted.exp()
     return Softmax(
@@ -309,7 +310,8 @@ def _softmax(logits: torch.Tensor) -> Softmax:
     )
 
 
-def _loss(logits: torch.Tensor, target: int, value: torch.Tensor) -> Loss:
+def cross_entropy(logits: torch.Tensor, target: int) -> Loss:
+    """Return the loss of scores ``(1, K)`` against the true class, with its curve and its gradient."""
     logits = logits.detach()
     certain = torch.zeros_like(logits)
     certain[0, target] = 1
@@ -317,7 +319,7 @@ def _loss(logits: torch.Tensor, target: int, value: torch.Tensor) -> Loss:
     return Loss(
         target=target,
         probability=float(logits.softmax(-1)[0, target]),
-        value=float(value.detach()),
+        value=float(_cross_entropy(logits, target)),
         gradient=_array((logits.softmax(-1) - certain)[0]),
         curve_probabilities=curve,
         curve_losses=-np.log(curve),

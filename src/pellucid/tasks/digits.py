@@ -43,7 +43,11 @@ class Digits(Task):
     """
 
     name: ClassVar[str] = "digits"
-    takes: ClassVar[ImageInput] = ImageInput(into=lambda picture, facts: mnist.from_picture(picture))
+    takes: ClassVar[ImageInput] = ImageInput(
+        into=lambda picture, facts: mnist.from_picture(picture),
+        partly=mnist.from_picture,
+        switches=mnist.SWITCHES,
+    )
 
     dataset: Literal["mnist", "fashion", "tiny"] = "mnist"
     """images to learn from: digits, pieces of clothing, or a few made-up digits for a quick try"""

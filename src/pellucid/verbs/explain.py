@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 UNITS = 8  # units of a layer whose exciting images are shown
 SEARCHED = 2000  # validation images among which they are looked for
+DOUBTFUL = 0.5  # likeness to a random network's map from which on a map is not trusted
 MAPS = 24  # feature maps of a layer that are shown
 
 
@@ -44,6 +45,10 @@ class Explanation:
     twins: dict[str, np.ndarray]
     similarity: dict[str, float]
     sample: np.ndarray
+
+    def passes(self, method: str) -> bool:
+        """Say whether a method's map changes when the weights do, as one that tells of the network must."""
+        return abs(self.similarity[method]) < DOUBTFUL
 
     def picture(self) -> Figure:
         """Draw the maps over the input, beside those of the randomised network."""

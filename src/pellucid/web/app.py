@@ -70,7 +70,7 @@ def create_app(
     app.state.closing = False
     app.state.streams = set()
     app.state.batcher = batching.Batcher(counts=counts)
-    for part in (routes, trainings, results, compare, answers, inside, pages):
+    for part in (inside, routes, trainings, results, compare, answers, pages):
         app.include_router(part.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _missing)

@@ -26,6 +26,7 @@ from pellucid.run import Run
 from pellucid.task import Data, Task
 from pellucid.verbs.evaluate import Tested
 from pellucid.verbs.predict import prepared
+from pellucid.verbs.scene import name_of
 from pellucid.verbs.trained import WEIGHTS, Trained, open_trained
 from pellucid.web.refusals import Refusal
 from pellucid.zoo import released
@@ -193,8 +194,7 @@ class Library:
 
     def keep(self, raw: np.ndarray) -> Sample:
         """Keep a raw input for a while, under the hash of its content."""
-        about = f"{raw.dtype} {raw.shape} ".encode()
-        name = "input-" + hashlib.sha256(about + np.ascontiguousarray(raw).tobytes()).hexdigest()[:16]
+        name = name_of(raw)
         return self._samples.get(name, lambda: Sample(name, raw))
 
     def tested(self, opened: Opened, test: Callable[[], Tested]) -> Tested:
@@ -259,8 +259,8 @@ def library(request: Request) -> Library:
 
 def block(array: np.ndarray, ref: str) -> dict[str, Any]:
     """Return an array as JSON: its ``ref``, shape, dtype and little-endian bytes in base64."""
-    array = np.ascontiguousarray(array)
-    if array.dtype not in (np.float32, np.uint8, np.int64):
+    array = np.asarray(array, order="C")
+    if array.dtype not in (np.float32, np.float64, np.uint8, np.int64):
         array = array.astype(np.float32 if array.dtype.kind == "f" else np.int64)
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     data = base64.b64encode(little.tobytes()).decode()

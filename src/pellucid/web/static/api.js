@@ -5,7 +5,7 @@
 
 const ROOT = "api/v1";
 const KEPT = "pellucid-token";
-const TYPES = { float32: Float32Array, uint8: Uint8Array, int64: BigInt64Array, int32: Int32Array, bool: Uint8Array };
+const TYPES = { float32: Float32Array, float64: Float64Array, uint8: Uint8Array, int64: BigInt64Array, int32: Int32Array, bool: Uint8Array };
 
 export class ApiError extends Error {
   /** @param {{code?: string, message?: string, request_id?: string}} problem */

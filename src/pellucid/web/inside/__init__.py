@@ -1,0 +1,15 @@
+"""Inside a network: what the pages of layers, kernels, gradients, races and explanations ask for.
+
+Everything here is read from a ``Scene``: one sample in one network, in which every tensor has a name. Blocks
+of numbers carry the reference that ``/trace`` and ``pellucid trace`` take back to the number.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from pellucid.web.inside import activity, numbers, pad, racing
+
+router = APIRouter(prefix="/api/v1")
+for part in (activity, numbers, pad, racing):
+    router.include_router(part.router)

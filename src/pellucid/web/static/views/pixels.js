@@ -1,0 +1,142 @@
+/** Look: a picture is a grid of numbers; what normalisation does to them, and to a network that learned another one. */
+import { decode } from "../api.js";
+import { css } from "../colours.js";
+import { h, put, section, svg } from "../dom.js";
+import "../elements/p-grid.js";
+import { number } from "../elements/p-number.js";
+import { ask, button, choice, latest, pictures, plane, runOf, slider } from "../lens.js";
+import { written } from "../numbers.js";
+import { sampler } from "../sampler.js";
+import { trace } from "../trace.js";
+
+const SHOWN = { raw: "raw, 0 to 255", unit: "divided by 255", input: "normalised, as the network gets it" };
+const BINS = 64;
+const BOX = { width: 420, height: 130, bottom: 22 };
+
+export default {
+  id: "pixels",
+  title: "Pixels",
+  lead: "To the network a picture is a grid of numbers. Point at a cell, or walk with the arrow keys.",
+  step: "look",
+  for: ({ task, run, runs }) => pictures({ task }) && (run || !runs || runs.length > 0),
+  async mount(element, context) {
+    const run = runOf(context);
+    if (!run) return put(element, h("p", { class: "panel" }, "Train a network first, or install the released ones: the normalisation is the network's own."));
+    const state = { shown: context.state.shown ?? "raw", found: null, mean: 0, deviation: 1 };
+    const grid = h("p-grid");
+    const four = h("dl", { class: "facts numbers four", "aria-live": "polite" });
+    const normal = normalisation(run, state, () => describe(state, grid, four));
+    const sample = sampler(context, () => load());
+    const kind = choice("show", Object.entries(SHOWN), state.shown, (value) => {
+      state.shown = value;
+      context.setState({ shown: value === "raw" ? null : value });
+      draw(state, grid);
+    });
+    grid.addEventListener("cell", ({ detail }) => describe(state, grid, four, detail));
+    grid.addEventListener("open", ({ detail }) => trace(refAt(state, detail)));
+    const picture = section("The picture", "Each cell is one pixel: 0 is black, 255 is white. Press Enter on a cell to see its float and its bits.", h("div", { class: "row controls" }, kind), grid, four);
+    put(element, sample.node, h("div", { class: "columns" }, picture, normal.node));
+
+    async function load() {
+      state.found = await ask(run.id, "pixels", { sample: sample.sample });
+      const { true: truth, classes } = state.found;
+      sample.tell(truth === null ? "" : `a ${classes[truth] ?? truth}`);
+      state.raw = plane(state.found.raw);
+      state.input = plane(state.found.input);
+      draw(state, grid);
+      grid.select(14, 14);
+      normal.start(state.found);
+    }
+    await load();
+  },
+};
+
+function draw(state, grid) {
+  const { raw, input, shown } = state;
+  const common = { rows: raw.rows, columns: raw.columns, title: `the picture, ${SHOWN[shown]}` };
+  if (shown === "raw") grid.show({ ...common, ...raw, title: common.title, scale: "grey", range: [0, 255], format: "int", dtype: raw.dtype });
+  else if (shown === "unit") grid.show({ ...raw, ...common, values: Array.from(raw.values, (value) => value / 255), scale: "grey", range: [0, 1], format: "g4", refOf: (r, c) => `${raw.refOf(r, c)} / 255` });
+  else grid.show({ ...input, ...common, scale: "viridis", format: "g4", dtype: "float32" });
+}
+
+function refAt(state, { row, column }) {
+  return state.shown === "input" ? state.input.refOf(row, column) : state.raw.refOf(row, column);
+}
+
+/** The cell in four numbers: row, column, raw, normalised as in training, and as the sliders say. */
+function describe(state, grid, four, cell = state.cell) {
+  if (!cell || !state.raw) return;
+  state.cell = cell;
+  const { row, column } = cell;
+  const at = row * state.raw.columns + column;
+  const raw = state.raw.values[at];
+  const slid = (raw / 255 - state.mean) / state.deviation;
+  const pairs = [
+    ["row, column", `${row}, ${column}`],
+    ["raw", number(raw, state.raw.refOf(row, column), "int", "uint8")],
+    ["as the network gets it", number(state.input.values[at], state.input.refOf(row, column), "g6", "float32")],
+    ["as the sliders say", number(slid, `(${state.raw.refOf(row, column)} / 255 - ${state.mean}) / ${state.deviation}`, "g6")],
+    ["place in the flat vector", `${row} \u00d7 ${state.raw.columns} + ${column} = ${at}`],
+  ];
+  put(four, pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+/** Sliders, histogram, and the accuracy that falls when pictures come otherwise than in training. */
+function normalisation(run, state, changed) {
+  const chart = svg("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", class: "histogram" });
+  const table = h("details", { class: "twin" }, h("summary", {}, "The same as a table"));
+  const score = h("div", { class: "figure", "aria-live": "polite" });
+  const presets = h("div", { class: "row presets" });
+  const mean = slider("mean", { min: -0.5, max: 1, step: 0.01, value: 0, format: (v) => v.toFixed(2), oninput: (v) => move({ mean: v }) });
+  const deviation = slider("deviation", { min: 0.05, max: 2, step: 0.01, value: 1, format: (v) => v.toFixed(2), oninput: (v) => move({ deviation: v }) });
+  const test = latest(async () => {
+    const given = { mean: state.mean, deviation: state.deviation };
+    const found = await ask(run.id, "normalised", given);
+    const { value, low, high, n } = found.accuracy ?? Object.values(found)[0];
+    const ref = (name) => `${run.id}/valid:0-${n - 1}/accuracy:${given.mean}:${given.deviation}[${name}]`;
+    const interval = low === null ? null : h("span", { class: "interval" }, number(low, ref("low"), "percent1"), " to ", number(high, ref("high"), "percent1"), ", n = ", number(n, ref("n"), "int"));
+    put(score, h("span", { class: "name" }, "accuracy on validation pictures that come like this"), h("span", { class: "score" }, h("b", {}, number(value, ref("value"), "percent1"))), interval);
+  });
+  function move(partial, { exactly = false } = {}) {
+    Object.assign(state, partial);
+    if (exactly) [mean.set(state.mean), deviation.set(state.deviation)];
+    histogram(chart, table, state);
+    changed();
+    test();
+  }
+  function start(found) {
+    put(presets, Object.entries(found.normalisations).map(([name, [centre, scale]]) => button(name, () => move({ mean: centre, deviation: scale }, { exactly: true }), { class: "quiet small" })));
+    move({ mean: found.mean, deviation: found.deviation }, { exactly: true });
+  }
+  const help = "Normalising takes the mean away and divides by the deviation, so that numbers of all pictures lie around 0. A network must get its pictures as in training: move a slider and its accuracy falls, although you still see the same picture.";
+  return { node: section("Normalisation", help, presets, mean.node, deviation.node, chart, table, score), start };
+}
+
+/** How often each value occurs after (value / 255 - mean) / deviation, over training pictures. */
+function histogram(chart, table, { found, mean, deviation }) {
+  if (!found.histogram) return put(chart);
+  const low = Math.min(0, (0 - mean) / deviation, -1);
+  const high = Math.max(1, (1 - mean) / deviation);
+  const bins = new Array(BINS).fill(0);
+  found.histogram.forEach((count, level) => {
+    const place = ((level / 255 - mean) / deviation - low) / (high - low);
+    bins[Math.min(BINS - 1, Math.floor(place * BINS))] += count;
+  });
+  const total = bins.reduce((a, b) => a + b, 0);
+  const most = Math.log1p(Math.max(...bins));
+  const floor = BOX.height - BOX.bottom;
+  const across = (value) => ((value - low) / (high - low)) * BOX.width;
+  const wide = BOX.width / BINS;
+  put(
+    chart,
+    bins.map((count, i) => svg("rect", { x: i * wide, width: wide - 1, y: floor - (floor * Math.log1p(count)) / most, height: (floor * Math.log1p(count)) / most, fill: css("viridis", 0.45) })),
+    [low, 0, 1, high].filter((v, i, all) => all.indexOf(v) === i).map((value) => svg("text", { class: "tick", x: Math.min(BOX.width - 22, Math.max(14, across(value))), y: BOX.height - 6, "text-anchor": "middle" }, value.toFixed(1))),
+    svg("line", { x1: across(0), x2: across(0), y1: 0, y2: floor, class: "zero" }),
+  );
+  const black = found.histogram[0] / total;
+  chart.setAttribute("aria-label", `Histogram of the pixels of ${found.images} training pictures after this normalisation, counts on a logarithmic scale: from ${written((0 - mean) / deviation, "g3")} for black (${written(black, "percent1")} of all pixels) to ${written((1 - mean) / deviation, "g3")} for white.`);
+  const rows = bins.map((count, i) => h("tr", {}, h("th", { scope: "row", class: "tick" }, (low + ((high - low) * i) / BINS).toFixed(2)), h("td", { class: "tick" }, written(count, "int"))));
+  table.querySelector(".scroll")?.remove();
+  if (table.open) table.append(h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "histogram as a table" }, h("table", { class: "tight" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "from"), h("th", { scope: "col" }, "pixels"))), h("tbody", {}, rows))));
+  table.ontoggle ??= () => histogram(chart, table, { found, mean, deviation });
+}
