@@ -281,8 +281,7 @@ def test_every_scalar_with_a_reference_is_what_its_trace_says(get):
     for each in (found["value"], found["gradient"]):
         moves[each["ref"]] = each["value"]
     for ref, value in moves.items():
-        whole = ref if ref.endswith("]") else ref + "[]"
-        assert get("trace", ref=whole)["value"] == value, ref
+        assert get("trace", ref=ref)["value"] == value, ref
 
 
 def test_normalised_as_in_training_gives_the_accuracy_of_training_and_otherwise_another(get, runs):
