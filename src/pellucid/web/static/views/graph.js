@@ -57,7 +57,7 @@ function edge([x1, y1], [x2, y2], skips) {
 }
 
 function rows(found, run, context) {
-  const head = ["layer", "gives", "parameters", "multiply-adds", "sees", ""];
+  const head = ["layer", "gives", "parameters", "multiply-adds", "sees", "proof"];
   const calls = found.nodes.filter((node) => node.facts);
   const body = calls.map((node) => {
     const { facts } = node;
@@ -66,7 +66,7 @@ function rows(found, run, context) {
     const said = h("div", { class: "fine", "aria-live": "polite" });
     const prove = facts.receptive_field ? button("Prove it", () => proof(said, run, context, node), { class: "quiet small", "aria-label": `prove the receptive field of ${node.layer}` }) : null;
     const line = h("small", {}, h("br"), h("code", {}, found.lines[node.layer] ?? ""));
-    const row = h("tr", {}, h("th", { scope: "row" }, node.layer, " ", h("small", {}, node.kind), line), h("td", {}, sized(facts.output_shape)), h("td", {}, of("parameters")), h("td", {}, of("operations")), h("td", {}, sees), h("td", {}, prove));
+    const row = h("tr", {}, h("th", { scope: "row" }, node.layer, " ", h("small", {}, node.kind), line), h("td", { class: "tick" }, sized(facts.output_shape)), h("td", {}, of("parameters")), h("td", {}, of("operations")), h("td", {}, sees), h("td", {}, prove));
     return [row, h("tr", { class: "proof" }, h("td", { colspan: "6", class: "text" }, said))];
   });
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the layers" }, h("table", {}, h("caption", { class: "unseen" }, "layers"), h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, body)));

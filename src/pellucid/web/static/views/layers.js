@@ -50,7 +50,7 @@ export default {
 };
 
 function card(layer, scale, whole, pick) {
-  const facts = [sized(layer.from), " \u2192 ", h("b", {}, sized(layer.shape)), "; from ", of(layer, "minimum"), " to ", of(layer, "maximum"), ", mean ", of(layer, "mean")];
+  const facts = [h("span", { class: "tick" }, sized(layer.from)), " \u2192 ", h("b", { class: "tick" }, sized(layer.shape)), "; from ", of(layer, "minimum"), " to ", of(layer, "maximum"), ", mean ", of(layer, "mean")];
   const title = h("h2", {}, layer.name, layer.call > 1 ? ` (call ${layer.call})` : "", " ", h("small", {}, layer.kind));
   return h("li", { class: "panel", "data-layer": layer.name }, h("div", { class: "heading" }, title), h("p", { class: "fine numbers" }, facts), clipped(layer), content(layer, scale, whole, pick));
 }
@@ -67,7 +67,7 @@ function clipped(layer) {
   const total = layer.from.reduce((a, b) => a * b, 1);
   const track = h("span", { class: "track", "aria-hidden": "true" }, h("span", { class: "fill", style: { left: 0, width: `${100 * share}%` } }));
   const ref = `count(${layer.before?.ref ?? layer.after.ref} < 0)`;
-  return h("p", { class: "row clipped" }, track, h("span", {}, number(layer.clipped, ref, "int"), " of ", written(total, "int"), " were below zero and became 0: ", number(share, `${ref} / ${total}`, "percent1")));
+  return h("p", { class: "row clipped" }, track, h("span", {}, number(layer.clipped, ref, "int"), " of ", h("span", { class: "tick" }, written(total, "int")), " were below zero and became 0: ", number(share, `${ref} / ${total}`, "percent1")));
 }
 
 function content(layer, scale, whole, pick) {

@@ -131,7 +131,7 @@ class Race {
       const value = (block, i, ref) => number(block.values[i], `${block.ref}[${ref}]`, "g4");
       return h("tr", {}, h("th", { scope: "row" }, path.name), h("td", {}, value(path.points, 2 * step, `${step},0`)), h("td", {}, value(path.points, 2 * step + 1, `${step},1`)), h("td", {}, value(path.losses, step, step)));
     });
-    put(this.table, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "where they are" }, h("table", { class: "tight where" }, h("caption", {}, `after ${step} steps`), h("thead", {}, h("tr", {}, ["", "x", "y", "height"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows))));
+    put(this.table, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "where they are" }, h("table", { class: "tight where" }, h("caption", {}, `after ${step} steps`), h("thead", {}, h("tr", {}, ["optimizer", "x", "y", "height"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows))));
     const best = this.paths.reduce((a, b) => (b.losses.values[step] < a.losses.values[step] ? b : a));
     this.drawn.setAttribute("aria-label", `${SAID[this.state.surface]}; after ${step} steps ${best.name} is lowest, at height ${written(best.losses.values[step], "g4")}. The table has every place.`);
   }

@@ -56,7 +56,7 @@ export default {
     }
     const totals = h("div");
     function build(found, blocks) {
-      const head = ["class", "move its score", "score / T", "minus the largest", "exponential", "probability", "", "slope of the loss"];
+      const head = ["class", "move its score", "score / T", "minus the largest", "exponential", "probability", "as a bar", "slope of the loss"];
       const lines = found.classes.map((name, i) => {
         const cells = Object.fromEntries(["scores", "shifted", "exponentials", "probabilities", "gradient"].map((part) => [part, number(0, `${blocks[part].ref}[${i}]`, part === "probabilities" ? "g4" : "g4", "float32")]));
         const move = slider(`score of ${name}`, { min: -15, max: 15, step: 0.05, value: 0, format: (v) => v.toFixed(2), oninput: (v) => ((state.changed[i] = v), load()) });
