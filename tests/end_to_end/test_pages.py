@@ -20,12 +20,15 @@ PLACES = [
 ]
 SAMPLE = "sample=valid:12"
 BARE = """() => {
-    // text without a letter, with a digit, that nothing says the origin of; ticks, names and code are no measurements
-    const named = "[data-ref], .tick, .class, code, pre, output, option, select, label, legend, summary, th, h1, h2, h3, .where, #side .name, script, style";
+    // text without a letter, with a digit, that nothing says the origin of; what is no measurement may stand bare:
+    // ticks, names, code, shapes (32 x 14 x 14), indices ([3, 1]), and the names of classes outside of tables
+    const named = "[data-ref], .tick, .mark-step, .said, code, pre, output, option, select, label, legend, summary, th, h1, h2, h3, #where, #side .name, script, style";
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const found = [];
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
         const text = node.textContent.trim();
+        if (/\u00d7|^\\[?\\d+(, \\d+)+\\]?$/.test(text)) continue;
+        if (/^\\d$/.test(text) && !node.parentElement.closest("td")) continue;
         if (/^[^a-zA-Z]*\\d[^a-zA-Z]*$/.test(text) && !node.parentElement.closest(named)) found.push(text + " in " + node.parentElement.outerHTML.slice(0, 120));
     }
     return found;
