@@ -11,15 +11,24 @@ import pytest
 from studio import TOKEN, go, settled
 
 STATIC = Path(__file__).parents[2] / "src" / "pellucid" / "web" / "static"
-PLACES = ["#/digits/zoo.digits.cnn/look", "#/digits/small/train", "#/digits/zoo.digits.mlp/test", "#/digits/zoo.digits.cnn/explain", "#/digits/zoo.digits.cnn/use"]
+PLACES = [
+    "#/digits/zoo.digits.cnn/look",
+    "#/digits/small/train",
+    "#/digits/zoo.digits.mlp/test",
+    "#/digits/zoo.digits.cnn/explain",
+    "#/digits/zoo.digits.cnn/use",
+]
 SAMPLE = "sample=valid:12"
 BARE = """() => {
-    // text without a letter, with a digit, that nothing says the origin of; ticks, names and code are no measurements
-    const named = "[data-ref], .tick, .class, code, pre, output, option, select, label, legend, summary, th, h1, h2, h3, .where, #side .name, script, style";
+    // text without a letter, with a digit, that nothing says the origin of; what is no measurement may stand bare:
+    // ticks, names, code, shapes (32 x 14 x 14), indices ([3, 1]), and the names of classes outside of tables
+    const named = "[data-ref], .tick, .mark-step, .said, code, pre, output, option, select, label, legend, summary, th, h1, h2, h3, #where, #side .name, script, style";
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const found = [];
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
         const text = node.textContent.trim();
+        if (/\u00d7|^\\[?\\d+(, \\d+)+\\]?$/.test(text)) continue;
+        if (/^\\d$/.test(text) && !node.parentElement.closest("td")) continue;
         if (/^[^a-zA-Z]*\\d[^a-zA-Z]*$/.test(text) && !node.parentElement.closest(named)) found.push(text + " in " + node.parentElement.outerHTML.slice(0, 120));
     }
     return found;
@@ -43,10 +52,14 @@ def all_views(page):
 @pytest.fixture(scope="module")
 def crawl(studio, browser):
     """Visit every view; return what was found there, by address."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python"
+    )
     found, asked, errors = {}, [], []
     for scheme, width in (("light", 1280), ("dark", 360)):
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+        )
         page = context.new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -57,7 +70,11 @@ def crawl(studio, browser):
             page.wait_for_timeout(150)
             report = axe.Axe().run(page).response
             found[f"{view} {scheme} {width}"] = {
-                "violations": [f"{one['id']}: {node['html'][:160]}" for one in report["violations"] for node in one["nodes"]],
+                "violations": [
+                    f"{one['id']}: {node['html'][:160]}"
+                    for one in report["violations"]
+                    for node in one["nodes"]
+                ],
                 "bare": page.evaluate(BARE),
                 "width": (page.evaluate(WIDE_AS), width),
                 "problem": page.locator("main [role=alert]").all_inner_texts(),
@@ -79,7 +96,9 @@ def test_every_number_says_where_it_comes_from(crawl):
 
 
 def test_no_view_is_wider_than_a_phone_or_the_window(crawl):
-    assert {place: seen["width"] for place, seen in crawl["views"].items() if seen["width"][0] > seen["width"][1]} == {}
+    assert {
+        place: seen["width"] for place, seen in crawl["views"].items() if seen["width"][0] > seen["width"][1]
+    } == {}
 
 
 def test_no_view_fails(crawl):
@@ -89,13 +108,28 @@ def test_no_view_fails(crawl):
 
 def test_the_pages_ask_nobody_but_their_own_server(crawl, studio):
     own = urlsplit(studio.address).netloc
-    others = {url for url in crawl["asked"] if urlsplit(url).netloc != own and not url.startswith(("data:", "blob:"))}
+    others = {
+        url
+        for url in crawl["asked"]
+        if urlsplit(url).netloc != own and not url.startswith(("data:", "blob:"))
+    }
     assert others == set()
 
 
 def test_the_steps_and_the_views_are_all_there(crawl):
     seen = {place.split()[0].split("?")[0] for place in crawl["views"]}
-    for view in ["look/data", "train/start", "train/watch", "test/scores", "test/confusion", "test/mistakes", "test/calibration", "test/robustness", "test/compare", "use/use"]:
+    for view in [
+        "look/data",
+        "train/start",
+        "train/watch",
+        "test/scores",
+        "test/confusion",
+        "test/mistakes",
+        "test/calibration",
+        "test/robustness",
+        "test/compare",
+        "use/use",
+    ]:
         assert any(place.endswith(view) for place in seen), view
 
 
@@ -109,7 +143,10 @@ def at(document, path):
 def test_every_number_of_a_test_equals_the_document_it_names(studio, open_page, view):
     page = open_page(studio, f"#/digits/zoo.digits.mlp/test/{view}")
     document = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/scores"))
-    shown = page.eval_on_selector_all("main [data-ref*='scores.json[']", "all => all.map(one => [one.dataset.ref, one.textContent, one.value ?? null])")
+    shown = page.eval_on_selector_all(
+        "main [data-ref*='scores.json[']",
+        "all => all.map(one => [one.dataset.ref, one.textContent, one.value ?? null])",
+    )
     checked = 0
     for ref, text, value in shown:
         path = re.fullmatch(r"zoo\.digits\.mlp/scores\.json\[([^\]:]+)\](?:\[(\w+)\])?", ref)
@@ -133,8 +170,12 @@ def test_the_confusion_matrix_sums_to_the_test_set_and_a_cell_opens_its_images(s
     assert sum(cells) == 10_000
     for label in ["6 images of 9 called 4", "4 images of 7 called 2"]:
         page.click(f"[aria-label='{label}']")
-        page.wait_for_selector(f"h2:has-text('{label[-10]} taken for {label[-1]}'), h2:has-text('taken for {label[-1]}')")
-        page.wait_for_function("n => document.querySelectorAll('.thumbs img').length === n", arg=int(label.split()[0]))
+        page.wait_for_selector(
+            f"h2:has-text('{label[-10]} taken for {label[-1]}'), h2:has-text('taken for {label[-1]}')"
+        )
+        page.wait_for_function(
+            "n => document.querySelectorAll('.thumbs img').length === n", arg=int(label.split()[0])
+        )
     assert page.errors == []
 
 
@@ -144,12 +185,16 @@ def test_the_gallery_holds_every_mistake(studio, open_page):
     page.click("text=Show all")
     wrong = round(scores["n"] * (1 - scores["scores"]["accuracy"]["value"]))
     assert page.locator(".mistakes li").count() == wrong
-    losses = [float(text) for text in page.locator(".mistakes li div:has-text('loss') p-number").all_inner_texts()]
+    losses = [
+        float(text) for text in page.locator(".mistakes li div:has-text('loss') p-number").all_inner_texts()
+    ]
     assert losses == sorted(losses, reverse=True)
 
 
 def test_the_pages_weigh_at_most_300_kilobytes_compressed():
-    assert sum(len(gzip.compress(path.read_bytes())) for path in STATIC.rglob("*") if path.is_file()) <= 300_000
+    assert (
+        sum(len(gzip.compress(path.read_bytes())) for path in STATIC.rglob("*") if path.is_file()) <= 300_000
+    )
 
 
 def test_the_first_page_can_be_used_within_a_second(studio, browser):
@@ -183,4 +228,6 @@ def test_the_address_alone_brings_a_view_back(studio, open_page):
     again.goto(address)
     again.wait_for_selector(".cockpit-line .numbers p-number")
     settled(again)
-    again.wait_for_function("text => document.querySelector('.cockpit-line .numbers').innerText === text", arg=said)
+    again.wait_for_function(
+        "text => document.querySelector('.cockpit-line .numbers').innerText === text", arg=said
+    )

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from pellucid import config, tasks
-from pellucid.verbs.evaluate import evaluate
+from pellucid.learners import outputs_of
 from pellucid.verbs.train import train
 from pellucid.verbs.trained import open_trained
 from pellucid.web import app as studio
@@ -101,7 +101,11 @@ def trained_run(tmp_path_factory):
     for _ in train(task, path):
         pass
     trained = open_trained(path)
-    trained.run.save_scores({"evaluate": evaluate(trained).document})
+    logits, targets = outputs_of(trained.network, trained.task, trained.task.data().test(), trained.facts)
+    scores = trained.task.metrics(logits, targets, trained.facts)
+    trained.run.save_scores(
+        {"evaluate": {"scores": {name: score.to_json() for name, score in scores.items()}}}
+    )
     return path
 
 

@@ -26,6 +26,7 @@ from pellucid.web.library import Library
 from pellucid.web.limits import patience, raise_file_limit
 from pellucid.web.refusals import Refusal
 
+BACKLOG = 512  # connections that wait to be taken
 SECONDS_KEPT_ALIVE = 30  # an idle connection
 SECONDS_TO_END = 8  # for what is under way when the server is asked to end
 NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
@@ -104,6 +105,7 @@ def listen(host: str, port: int) -> socket.socket:
         if os.name != "nt":  # there it would let a second server take the same port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(BACKLOG)
     except (OSError, OverflowError):
         listening.close()
         raise

@@ -36,7 +36,7 @@ export function table(caption, head, rows, { quiet = false } = {}) {
       "table",
       {},
       h("caption", { class: quiet ? "unseen" : "" }, caption),
-      h("thead", {}, h("tr", {}, head.map((name) => h("th", { scope: "col" }, name)))),
+      h("thead", {}, h("tr", {}, head.map((name) => (name === "" ? h("td") : h("th", { scope: "col" }, name))))),
       h("tbody", {}, rows.map((row) => h("tr", {}, row.map(cell)))),
     ),
   );

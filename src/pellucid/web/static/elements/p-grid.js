@@ -34,13 +34,14 @@ export class PGrid extends HTMLElement {
   #canvas = h("canvas", { tabindex: "0", role: "application", "aria-roledescription": "grid of numbers" });
   #cursor = h("span", { class: "cursor", hidden: true, "aria-hidden": "true" });
   #overlay = h("div", { class: "marks", "aria-hidden": "true" });
+  #stage = h("div", { class: "stage" }, this.#canvas, this.#overlay, this.#cursor);
   #readout = h("p", { class: "readout", "aria-live": "polite" });
   #legend = h("div", { class: "legend" });
   #table = h("details", { class: "twin" }, h("summary", {}, "The same as a table"));
 
   connectedCallback() {
     if (this.#canvas.isConnected) return;
-    put(this, h("div", { class: "stage" }, this.#canvas, this.#overlay, this.#cursor), this.#legend, this.#readout, this.#table);
+    put(this, this.#stage, this.#legend, this.#readout, this.#table);
     this.#canvas.addEventListener("pointermove", (event) => this.#point(event));
     this.#canvas.addEventListener("pointerdown", (event) => this.#point(event));
     this.#canvas.addEventListener("click", () => this.#say("open"));
@@ -113,9 +114,8 @@ export class PGrid extends HTMLElement {
   #size() {
     const { rows, columns, cell = 16 } = this.#grid;
     const side = Math.min(cell, Math.max(1, 448 / Math.max(rows, columns)));
-    const stage = this.#canvas.parentNode ?? this.#canvas;
-    (stage.style ?? this.#canvas.style).setProperty("width", `${Math.round(columns * side)}px`);
-    stage.style?.setProperty("aspect-ratio", `${columns} / ${rows}`);
+    this.#stage.style.setProperty("width", `${Math.round(columns * side)}px`);
+    this.#stage.style.setProperty("aspect-ratio", `${columns} / ${rows}`);
   }
 
   #draw() {

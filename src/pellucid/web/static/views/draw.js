@@ -17,18 +17,12 @@ const STAGES = {
 };
 const PENS = { min: 6, max: 40, step: 1, value: 20 };
 
-export default {
-  id: "draw",
-  title: "Draw",
-  lead: "Draw with a mouse, a finger or the arrow keys. The answer follows every stroke.",
-  step: "use",
-  for: ({ task, run }) => seen({ run }) && pictures({ task }),
-  async mount(element, context) {
-    const { switches } = await ask(context.run.id, "pad");
-    const classes = (await ask(context.run.id, "pixels", { sample: "valid:0" })).classes ?? [];
-    draw(element, context, switches, classes);
-  },
-};
+/** Draw the view. @returns what takes it away again */
+export async function mount(element, context) {
+  const { switches } = await ask(context.run.id, "pad");
+  const classes = (await ask(context.run.id, "pixels", { sample: "valid:0" })).classes ?? [];
+  draw(element, context, switches, classes);
+}
 
 function draw(element, context, switches, classes) {
   const pad = h("p-pad");

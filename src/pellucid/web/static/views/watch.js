@@ -98,7 +98,7 @@ class Cockpit {
     const stands = { paused: "Its state is saved; it goes on exactly where it was.", stopped: run.message ?? "It ended before anything was saved." };
     const note = stands[run.status] ? h("span", { class: "fine" }, stands[run.status]) : null;
     this.problem = h("div", {});
-    put(this.parts.head, h("div", { class: "row" }, h("h2", { role: "status" }, words[run.status] ?? run.status), this.bar, buttons, next, note), this.problem);
+    put(this.parts.head, h("div", { class: "row" }, h("div", { role: "status" }, h("h2", {}, words[run.status] ?? run.status)), this.bar, buttons, next, note), this.problem);
   }
 
   async act(verb, button) {

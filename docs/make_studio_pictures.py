@@ -1,0 +1,96 @@
+"""Make the pictures of docs/studio-tour.md again: one of each view of the studio, in a real browser.
+
+    python docs/make_studio_pictures.py [NAME ...]
+
+Needs Chromium and ``pip install playwright``. Trains one MLP for a few seconds to have something to watch; the
+rest shows the released models. Pictures go to ``docs/studio/NAME.png``, reduced to a palette.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+
+DOCS = Path(__file__).resolve().parent
+PICTURES = DOCS / "studio"
+TOKEN = "tokenofthepicturesonly"
+SIZE = {"width": 1180, "height": 760}
+COLOURS = 96
+CNN, MLP = "zoo.digits.cnn", "zoo.digits.mlp"
+VIEWS = {  # name of the picture -> where it is in the studio
+    "data": "digits/-/look/data",
+    "pixels": f"digits/{CNN}/look/pixels?sample=valid:12",
+    "flatten": f"digits/{CNN}/look/flatten?sample=valid:12",
+    "graph": f"digits/{CNN}/look/graph",
+    "start": "digits/-/train/start",
+    "watch": "digits/first/train/watch",
+    "gradient": f"digits/{MLP}/train/gradient?sample=valid:12",
+    "race": f"digits/{CNN}/train/race",
+    "scores": f"digits/{CNN}/test/scores",
+    "confusion": f"digits/{MLP}/test/confusion?true=9&predicted=4",
+    "mistakes": f"digits/{MLP}/test/mistakes",
+    "calibration": f"digits/{CNN}/test/calibration",
+    "robustness": f"digits/{CNN}/test/robustness",
+    "compare": f"digits/{MLP}/test/compare?other={CNN}",
+    "layers": f"digits/{CNN}/explain/layers?sample=valid:12",
+    "kernel": f"digits/{CNN}/explain/kernel?sample=valid:12",
+    "softmax": f"digits/{CNN}/explain/softmax?sample=valid:12",
+    "why": f"digits/{CNN}/explain/why?sample=valid:12",
+    "draw": f"digits/{CNN}/use/draw",
+    "use": f"digits/{CNN}/use/use?sample=valid:12",
+}
+STANDS = """() => document.querySelector("main").getAttribute("aria-busy") === "false"
+    && !document.querySelector("main .waiting")"""
+
+
+def main(names: list[str]) -> None:
+    """Take the pictures of ``names``, or of all views."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = os.environ.get("PELLUCID_CHROMIUM") or shutil.which("chromium")
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as address, sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport=SIZE, reduced_motion="reduce")
+        page.goto(f"{address}#token={TOKEN}")
+        page.wait_for_selector("#side a")
+        for name, place in VIEWS.items():
+            if names and name not in names:
+                continue
+            page.evaluate("place => { location.hash = place }", f"#/{place}")
+            page.wait_for_timeout(400)
+            page.wait_for_function(STANDS)
+            page.wait_for_timeout(1500)
+            save(page.screenshot(), name)
+        browser.close()
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a studio over a folder with one training; yield its address."""
+    pellucid = [sys.executable, "-m", "pellucid"]
+    subprocess.run([*pellucid, "train", "digits", "--out", "runs/first", "--quiet"], cwd=folder, check=True)
+    words = ["studio", "--port", "0", "--token", TOKEN, "--no-browser"]
+    process = subprocess.Popen([*pellucid, *words], cwd=folder, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    yield process.stdout.readline().split("#")[0]
+    process.terminate()
+    process.wait()
+
+
+def save(png: bytes, name: str) -> None:
+    """Save a screenshot with few colours."""
+    small = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+    small.save(PICTURES / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
