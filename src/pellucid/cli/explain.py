@@ -42,7 +42,10 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     ]
     screen.table(["method", "likeness to a random network's map", "sanity"], rows)
     paths = [write(folder, "heat", found.picture(), screen)]
-    if flags.input != "-" and sample.ndim == 2 and not explain.drawn(trained):
+    whole = explain.photo_picture(found, stages)
+    if whole is not None:
+        paths.append(write(folder, "photo", whole, screen))
+    if flags.input != "-" and trained.task.takes.kind == "image" and not explain.drawn(trained):
         for name, figure in (*explain.layer_pictures(trained, sample), *explain.feature_pictures(trained)):
             paths.append(write(folder, name, figure, screen))
     strokes = {}

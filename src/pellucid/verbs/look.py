@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SAMPLED = 5000  # training images for histograms
 SHEET = 10  # samples of a class on the sheet
 MOST_CLASSES = 30  # of more, so many are shown, evenly spread
+MOST_NUMBERS = 32  # along a side of an image in colour
 
 
 def counts(data: Data) -> dict[str, Any]:
@@ -48,7 +49,10 @@ def counts(data: Data) -> dict[str, Any]:
 
 
 def pictures(data: Data, index: int) -> Iterator[tuple[str, Figure]]:
-    """Draw a sample sheet, one image as numbers, the flattening, and the average image of each class."""
+    """Draw a sample sheet, one image as numbers, the flattening, and the average image of each class.
+
+    Of a picture in colour the numbers are those of one channel, and the flattening is left out.
+    """
     samples, targets = data.train[torch.arange(len(data.train))]
     if data.facts.get("strokes"):
         yield "strokes", sketching.order(data)
@@ -59,10 +63,19 @@ def pictures(data: Data, index: int) -> Iterator[tuple[str, Figure]]:
     places = np.searchsorted(shown, labels[chosen])
     yield "samples", images.sheet(raw[chosen], places, [names[i] for i in shown], columns=SHEET)
     title = f"Training image {index}, a {names[labels[index]]}, is a grid of numbers"
-    yield "numbers", images.numbers(raw[index], title=title)
-    yield "flattening", images.flattening(raw[index])
+    yield "numbers", images.numbers(readable(raw[index]), title=title)
+    if raw.ndim == 3:
+        yield "flattening", images.flattening(raw[index])
     by_class = {names[i]: raw[labels == i] for i in shown if (labels == i).any()}
     yield "averages", images.averages(by_class)
+
+
+def readable(image: np.ndarray) -> np.ndarray:
+    """Return what can be shown as numbers: ``(H, W)`` itself, red values in the middle of ``(H, W, 3)``."""
+    if image.ndim == 2:
+        return image
+    top, left = (max(0, size - MOST_NUMBERS) // 2 for size in image.shape[:2])
+    return image[top : top + MOST_NUMBERS, left : left + MOST_NUMBERS, 0]
 
 
 def normalisations(task: Task, data: Data) -> dict[str, tuple[Task, np.ndarray]]:
