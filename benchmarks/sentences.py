@@ -3,9 +3,10 @@
     python benchmarks/sentences.py --keep runs/kim                      everything (about an hour on one core)
     python benchmarks/sentences.py trec-rand mr-linear --keep runs/kim  these only
 
-Networks are trained by ``pellucid train`` and tested by ``pellucid evaluate``, into runs under ``--keep``: those
-that are there are used, those that were interrupted go on, a cross-validation fold by fold. The linear model is
-scikit-learn's LinearSVC on the presence of words and pairs of words; its C is chosen on the validation texts.
+Networks are trained and tested as ``pellucid train`` and ``pellucid evaluate`` do, into runs under
+``--keep``: those that are there are used, those that were interrupted go on, a cross-validation fold by fold.
+The linear model is scikit-learn's LinearSVC on the presence of words and pairs of words; its C is chosen on
+the validation texts.
 """
 
 from __future__ import annotations
@@ -58,15 +59,21 @@ EXPERIMENTS = {
     "sst2-rand": Experiment("sst2", tuple(PHRASES), 0.827),
     "sst2-linear": Experiment("sst2", ("--phrases",), linear=True, source=""),
     "mr-rand": Experiment("mr", ("--patience", "5"), 0.761),
-    "mr-non-static": Experiment("mr", ("--patience", "5", "--network", "non-static", *GIVEN), 0.815, WORD2VEC),
+    "mr-non-static": Experiment(
+        "mr", ("--patience", "5", "--network", "non-static", *GIVEN), 0.815, WORD2VEC
+    ),
     "mr-linear": Experiment("mr", (), 0.790, WANG, linear=True),
 }
 
 
 def main() -> None:
     """Run what is asked for; each row is written as soon as it is known."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(EXPERIMENTS)} (default: all)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(EXPERIMENTS)} (default: all)"
+    )
     parser.add_argument("--keep", type=Path, required=True, help="where the runs are and go")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in EXPERIMENTS]
@@ -74,7 +81,9 @@ def main() -> None:
         parser.error(f"unknown experiment {unknown[0]!r}; there are {', '.join(EXPERIMENTS)}")
     for name in options.names or EXPERIMENTS:
         experiment = EXPERIMENTS[name]
-        row = base(name, experiment) | (linear if experiment.linear else network)(name, experiment, options.keep)
+        row = base(name, experiment) | (linear if experiment.linear else network)(
+            name, experiment, options.keep
+        )
         rows = results.read(results.SENTENCES, results.SENTENCES_COLUMNS)
         results.write(results.SENTENCES, results.SENTENCES_COLUMNS, results.replaced(rows, [row], "name"))
         print(f"{name}: {row['score']} ({row['protocol']}, n = {row['n']})")
@@ -130,7 +139,9 @@ def linear(name: str, experiment: Experiment, keep: Path) -> results.Row:
         task = task_of(experiment, fold)
         texts = corpus.read(experiment.dataset, fold=fold, phrases=task.phrases)
         split = tokens.splitter(texts.splitter)
-        count = CountVectorizer(tokenizer=split, token_pattern=None, lowercase=False, ngram_range=(1, 2), binary=True)
+        count = CountVectorizer(
+            tokenizer=split, token_pattern=None, lowercase=False, ngram_range=(1, 2), binary=True
+        )
         inputs = count.fit_transform([text.text for text in texts.train])
         labels = np.array([text.label for text in texts.train])
         models = [LinearSVC(C=c).fit(inputs, labels) for c in CHOICES]

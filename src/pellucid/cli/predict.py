@@ -54,7 +54,12 @@ def _parser() -> Parser:
     parser.add_argument(
         "reference", metavar="RUN|TASK|FILE.onnx", help="a run, a released model, an exported file"
     )
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a PNG or JPEG file, a text, a file of texts, - for stdin, or valid:12")
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a PNG or JPEG file, a text, a file of texts, - for stdin, or valid:12",
+    )
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--engine", choices=("torch", "onnx"), default="torch", help="what computes")
     parser.add_argument(
