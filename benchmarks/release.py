@@ -22,7 +22,7 @@ ZOO = Path(__file__).resolve().parent.parent / "src" / "pellucid" / "zoo"
 CARD = """---
 license: {licence}
 library_name: pellucid
-pipeline_tag: image-classification
+pipeline_tag: {pipeline}
 datasets: [{dataset}]
 metrics: [accuracy]
 ---
@@ -44,12 +44,31 @@ metrics: [accuracy]
 | calibration error (ECE) | {ece:.2%} |
 | ECE with a temperature chosen on validation ({temperature:.2f}) | {ece_after:.2%} |
 
-The recipe was chosen on validation images; the test images were used for this table only.
+{judges}
 
-**Use:** `pellucid predict {task}/{name} photo.png`. **Limits:** one digit a picture, written by hand in one
-colour on a lighter or darker ground. It always answers one of the ten digits, also for a picture of
-something else.
+**Use:** `pellucid predict {task}/{name} {example}`. **Limits:** {limits}
 """
+ABOUT = {  # task -> what its cards say
+    "digits": {
+        "pipeline": "image-classification",
+        "licence": "cc-by-sa-3.0",
+        "what": "Reads handwritten digits, 28 x 28 pixels, with the network `{network}`.",
+        "judges": "The recipe was chosen on validation images; the test images were used for this table only.",
+        "example": "photo.png",
+        "limits": "one digit a picture, written by hand in one\ncolour on a lighter or darker ground. It always "
+        "answers one of the ten digits, also for a picture of\nsomething else.",
+    },
+    "sentences": {
+        "pipeline": "text-classification",
+        "licence": "cc-by-4.0",
+        "what": "Says whether an English sentence of a film review praises or blames, with Kim's network "
+        "`{network}`\nand GloVe vectors (PDDL 1.0) that learned on.",
+        "judges": "Weights were chosen on validation sentences; the test fold was used for this table only.",
+        "example": '"a gorgeous and moving film"',
+        "limits": "English sentences about films, one at a time, from before 2005. Words that\nit never saw count "
+        "as unknown. It always answers one of the two classes, also for other text.",
+    },
+}
 
 
 def main() -> None:
@@ -85,12 +104,13 @@ def card(run: Run, name: str, command: str, found: evaluate.Evaluation, network:
     """Return the model card."""
     document = found.document
     parameters = sum(parameter.numel() for parameter in network.parameters())
+    about = ABOUT[run.task["task"]]
     return CARD.format(
-        licence="cc-by-sa-3.0",
+        **{key: text for key, text in about.items() if key != "what"},
         dataset=run.facts["dataset"],
         task=run.task["task"],
         name=name,
-        what=f"Reads handwritten digits, 28 x 28 pixels, with the network `{run.task['network']}`.",
+        what=about["what"].format(network=run.task["network"]),
         source=run.facts["source"],
         licence_text=run.facts["licence"],
         command=command,

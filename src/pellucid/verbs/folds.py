@@ -54,7 +54,7 @@ def cross_validate(trained: Trained, count: int) -> Iterator[Fold]:
     task = trained.task
     if "fold" not in trained.facts:
         raise UsageError(
-            f"{trained.run.path}: the data have a test set of their own, nothing is to fold; leave --folds away"
+            f"{trained.run.path}: the data have a test set of their own, there is nothing to fold"
         )
     if trained.facts["folds"] != count:
         raise UsageError(
