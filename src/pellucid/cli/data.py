@@ -11,7 +11,10 @@ from pellucid.cli.arguments import Parser
 from pellucid.cli.screen import Screen
 from pellucid.errors import DataError, UsageError, near
 
-SOURCES = {"digits": {"mnist": "pellucid.datasets.mnist", "fashion": "pellucid.datasets.fashion"}}
+SOURCES = {
+    "digits": {"mnist": "pellucid.datasets.mnist", "fashion": "pellucid.datasets.fashion"},
+    "sentences": {"sets": "pellucid.datasets.sentences", "vectors": "pellucid.datasets.wordvectors"},
+}
 
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:

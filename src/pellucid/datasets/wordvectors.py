@@ -24,6 +24,7 @@ GLOVE = download.Archive(
     "glove-50d-subset/glove.6B.50d.subset.txt.gz",
     {"8d1dee728648c5aac65b5f04b4633a778f0190fc4936252685535591d964b3f2": 6_027_131},
 )
+ARCHIVES = {"glove": GLOVE}
 LICENCE = "Public Domain Dedication and License (PDDL 1.0)"
 SOURCE = "J. Pennington, R. Socher, C. Manning: GloVe, EMNLP 2014; 6B, 50 dimensions, 35,494 of 400,000 words"
 LARGEST_SIZE = 4096  # numbers in a vector
