@@ -22,7 +22,7 @@ ZOO = Path(__file__).resolve().parent.parent / "src" / "pellucid" / "zoo"
 CARD = """---
 license: {licence}
 library_name: pellucid
-pipeline_tag: image-classification
+pipeline_tag: {pipeline}
 datasets: [{dataset}]
 metrics: [accuracy]
 ---
@@ -44,29 +44,41 @@ metrics: [accuracy]
 | calibration error (ECE) | {ece:.2%} |
 | ECE with a temperature chosen on validation ({temperature:.2f}) | {ece_after:.2%} |
 
-The recipe was chosen on validation images; the test images were used for this table only.
+{judges}
 
-**Use:** `pellucid predict {task}/{name} {input}`. **Limits:** {limits}
+**Use:** `pellucid predict {task}/{name} {example}`. **Limits:** {limits}
 """
-DIGITS = """one digit a picture, written by hand in one
-colour on a lighter or darker ground. It always answers one of the ten digits, also for a picture of
-something else."""
-SKETCHES = """one drawing a picture, lines in one colour on a lighter or
-darker ground. It always answers one of its classes, also for a drawing of something else. Right is what the
-player was asked to draw, and some players drew something else. A blank canvas gives no guess.
-{drawings} The drawings come from the whole world, but from people with a computer who play in 2016."""
-WORDS = {  # task -> what its cards say
+ABOUT = {  # task -> what its cards say
     "digits": {
+        "pipeline": "image-classification",
         "licence": "cc-by-sa-3.0",
         "what": "Reads handwritten digits, 28 x 28 pixels, with the network `{network}`.",
-        "input": "photo.png",
-        "limits": DIGITS,
+        "judges": "The recipe was chosen on validation images; the test images were used for this table only.",
+        "example": "photo.png",
+        "limits": "one digit a picture, written by hand in one\ncolour on a lighter or darker ground. It always "
+        "answers one of the ten digits, also for a picture of\nsomething else.",
     },
     "sketches": {
+        "pipeline": "image-classification",
         "licence": "cc-by-4.0",
         "what": "Guesses which of {classes} things a drawing is, with the network `{network}`.",
-        "input": "drawing.png",
-        "limits": SKETCHES,
+        "judges": "The recipe was chosen on validation drawings; the test drawings were used for this table only.",
+        "example": "drawing.png",
+        "limits": """one drawing a picture, lines in one colour on a lighter or
+darker ground. It always answers one of its classes, also for a drawing of something else. Right is what the
+player was asked to draw, and some players drew something else. A blank canvas gives no guess.
+It learned from {train:,} drawings. The drawings come from the whole world, but from people with a computer
+who play in 2016.""",
+    },
+    "sentences": {
+        "pipeline": "text-classification",
+        "licence": "cc-by-4.0",
+        "what": "Says whether an English sentence of a film review praises or blames, with Kim's network "
+        "`{network}`\nand GloVe vectors (PDDL 1.0) that learned on.",
+        "judges": "Weights were chosen on validation sentences; the test fold was used for this table only.",
+        "example": '"a gorgeous and moving film"',
+        "limits": "English sentences about films, one at a time, from before 2005. Words that\nit never saw count "
+        "as unknown. It always answers one of the two classes, also for other text.",
     },
 }
 
@@ -104,16 +116,13 @@ def card(run: Run, name: str, command: str, found: evaluate.Evaluation, network:
     """Return the model card."""
     document = found.document
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    words, classes = WORDS[run.task["task"]], len(run.facts["classes"])
-    drawings = f"It learned from {run.facts['counts']['train']:,} drawings, {classes} classes."
+    known = {"network": run.task["network"], "classes": len(run.facts["classes"])}
+    known["train"] = run.facts["counts"]["train"]
     return CARD.format(
-        licence=words["licence"],
+        **{key: text.format(**known) for key, text in ABOUT[run.task["task"]].items()},
         dataset=run.facts["dataset"],
         task=run.task["task"],
         name=name,
-        what=words["what"].format(network=run.task["network"], classes=classes),
-        input=words["input"],
-        limits=words["limits"].format(drawings=drawings),
         source=run.facts["source"],
         licence_text=run.facts["licence"],
         command=command,

@@ -2,8 +2,9 @@
 
     python benchmarks/sentences_speed.py [--rounds 3] [--threads 1]
 
-Each round runs ours, then the port, each in a process of its own. Rates are of processor time times threads, so
-that programs beside them do not count, and the ratio is the median over the rounds of our time / the port's.
+Each round runs ours, then the port, each in a process of its own. Rates are sentences over processor
+seconds, times threads, so that programs beside them do not count; the ratio is the median over the rounds of
+our time / the port's.
 """
 
 from __future__ import annotations
@@ -25,15 +26,21 @@ OURS, PEER = "peers/textcnn_ours.py", "peers/textcnn_pytorch.py"
 
 def main() -> None:
     """Measure, then write both benchmarks' rows."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=60, help="updates of 50 sentences that are timed")
     options = parser.parse_args()
     for mode, name in MODES.items():
-        rounds = [{script: run(script, mode, options.threads) for script in (OURS, PEER)} for _ in range(options.rounds)]
+        rounds = [
+            {script: run(script, mode, options) for script in (OURS, PEER)} for _ in range(options.rounds)
+        ]
         ratio = statistics.median(each[PEER]["rate"] / each[OURS]["rate"] for each in rounds)
         rows = [
-            row(name, "pellucid", OURS, rounds, mode, options.threads) | {"peer": "textcnn_pytorch", "ratio": number(ratio)},
+            row(name, "pellucid", OURS, rounds, mode, options.threads)
+            | {"peer": "textcnn_pytorch", "ratio": number(ratio)},
             row(name, "textcnn_pytorch", PEER, rounds, mode, options.threads),
         ]
         kept = results.read(results.SPEED, results.SPEED_COLUMNS)
@@ -41,9 +48,19 @@ def main() -> None:
         print(f"{name}: ours {rows[0]['median']}/s, the port {rows[1]['median']}/s, time ratio {ratio:.2f}")
 
 
-def run(script: str, mode: str, threads: int) -> dict[str, float]:
+def run(script: str, mode: str, options: argparse.Namespace) -> dict[str, float]:
     """One process's answer with its rate, sentences a second of processor time on ``threads`` threads."""
-    words = [sys.executable, str(FOLDER / script), "--mode", mode, "--threads", str(threads)]
+    threads = options.threads
+    words = [
+        sys.executable,
+        str(FOLDER / script),
+        "--mode",
+        mode,
+        "--threads",
+        str(threads),
+        "--steps",
+        str(options.steps),
+    ]
     paths = os.pathsep.join([str(FOLDER.parent / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(words, capture_output=True, text=True, env=environment)

@@ -152,7 +152,8 @@ def sentences_table(rows: Sequence[Row]) -> str:
     lines = (
         [
             f"`{row['name']}`",
-            _percent(row["score"]) + (f", deviation {_percent(row['deviation'])}" if row["deviation"] else ""),
+            _percent(row["score"])
+            + (f", deviation {_percent(row['deviation'])}" if row["deviation"] else ""),
             row["protocol"],
             f"{int(row['n']):,}",
             f"{_percent(row['paper'])} ({row['source']})" if row["paper"] else "",

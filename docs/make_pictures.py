@@ -42,6 +42,8 @@ COMMANDS = {  # name of the output -> command, in order
     "train-cnn": "train digits --network cnn --out runs/cnn",
     "explain": "explain runs/cnn valid:12 --out explain-cnn",
     "predict": "predict digits photo.jpg --show photo",
+    "predict-text": 'predict sentences "a gorgeous and moving film"',
+    "explain-text": 'explain sentences "the plot is thin , but the acting is superb" --out explain-text',
     "compare": "compare digits --over optimizer=sgd,momentum,rmsprop,adam --epochs 1 --evaluate-every 43"
     " --seeds 2 --out compare",
     "lr-find": "lr-find digits --out lr-find.png",
@@ -67,6 +69,7 @@ MADE = {  # picture of the docs -> file that a command wrote
     "exciting": "explain-cnn/exciting-relu3.png",
     "stages": "photo/photo-stages.png",
     "answer": "photo/photo-answer.png",
+    "words": "explain-text/words.png",
     "comparison": "compare/comparison.png",
     "race": "compare/race-valley.png",
     "lr-find": "lr-find.png",

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pellucid import media
-from pellucid.datasets import drawings, handwriting, idx, mnist, npz
+from pellucid.datasets import drawings, handwriting, idx, labelled, mnist, npz, sentences, wordvectors
 from pellucid.errors import PellucidError
 
 IMAGES, LABELS = mnist.tiny(20, 0)
@@ -59,6 +59,17 @@ def binary_drawing(points):
 
 
 SKETCH = b'{"word": "cat", "recognized": true, "drawing": [[[0, 10, 20], [5, 5, 9]], [[3], [4]]]}\n'
+
+
+def vectors(content):
+    return wordvectors.parse(io.BytesIO(content), name="x")
+
+
+def table(kind):
+    return lambda content: labelled.parse(content, kind, name="x")
+
+
+WORDS = wordvectors.WordVectors(["a", "bc", "def"], np.arange(9, dtype=np.float32).reshape(3, 3) / 7)
 COLOUR = Image.fromarray(NOISE)
 LOADERS = {
     "idx": (lambda content: idx.parse(content, name="x"), idx.encode(IMAGES), fuzz.idx),
@@ -66,6 +77,26 @@ LOADERS = {
     "png": (media.picture, encoded(COLOUR, "PNG"), fuzz.png),
     "palette png": (media.picture, encoded(COLOUR.quantize(16), "PNG", transparency=3), fuzz.png),
     "jpeg": (media.picture, encoded(COLOUR, "JPEG", exif=exif()), fuzz.jpeg),
+    "sentences": (
+        lambda content: sentences.parse(content, name="x", columns=("text",), classes=2),
+        b"label\tfold\ttext\n"
+        + b"".join(b"%d\t%d\tfilm number %d is fine\n" % (n % 2, n, n) for n in range(9)),
+        fuzz.scramble,
+    ),
+    "trees": (
+        lambda content: list(sentences.nodes(sentences.decoded(content, "x"), where="x")),
+        b"(3 (2 It) (4 (2 (1 's) (3 good)) (2 .)))",
+        fuzz.scramble,
+    ),
+    "glove": (vectors, b"the 0.5 -1 2e-3\n, 1 2 3\nnew york 5 6 7\n", fuzz.scramble),
+    "word2vec": (vectors, wordvectors.encode(WORDS, binary=True), fuzz.scramble),
+    "packed word2vec": (
+        vectors,
+        gzip.compress(wordvectors.encode(WORDS, binary=False), mtime=0),
+        fuzz.scramble,
+    ),
+    "csv": (table(".csv"), b'text,label\n"good, film",pos\nbad film,neg\n"so ""so""",pos\n', fuzz.scramble),
+    "jsonl": (table(".jsonl"), b'{"text": "good", "label": 1}\n{"text": "bad", "label": 0}\n', fuzz.scramble),
     "progressive jpeg": (media.picture, encoded(COLOUR, "JPEG", progressive=True), fuzz.jpeg),
     "ndjson": (of_file(drawings.ndjson, ".ndjson"), 2 * SKETCH, fuzz.scramble),
     "packed ndjson": (of_file(drawings.ndjson, ".ndjson.gz"), gzip.compress(2 * SKETCH), fuzz.scramble),

@@ -15,7 +15,13 @@ from pellucid.tasks import TASKS
 from pellucid.tasks.digits import tiny
 
 STRANGER = str(Path(__file__).resolve().parent.parent / "docs" / "examples" / "shapes.py")
-FIELD = {"digits": "hidden=8,16x8", "images": "covered=0.0,0.2", STRANGER: "maps=2,3"}
+FIELD = {
+    "digits": "hidden=8,16x8",
+    "images": "covered=0.0,0.2",
+    "sentences": "maps=2,3",
+    STRANGER: "maps=2,3",
+}
+INPUT = {"sentences": "the plot is superb"}  # photo.png elsewhere
 WITHOUT_RUN = {  # TASK stands for the task; everything is written into the folder of the test
     "look": ["look", "TASK", "--setting", "tiny", "--measure-steps", "2"],
     "model": ["model", "TASK", "--setting", "tiny"],
@@ -25,7 +31,7 @@ WITHOUT_RUN = {  # TASK stands for the task; everything is written into the fold
 }
 WITH_RUN = {
     "evaluate": ["evaluate", "runs/tiny"],
-    "predict": ["predict", "runs/tiny", "valid:1", "photo.png", "--show", "pictures"],
+    "predict": ["predict", "runs/tiny", "valid:1", "INPUT", "--show", "pictures"],
     "explain": ["explain", "runs/tiny", "valid:1"],
     "walk": ["walk", "runs/tiny", "valid:1"],
     "export": ["export", "runs/tiny"],
@@ -71,7 +77,8 @@ def test_a_task_goes_through_the_verb(verb, trained, monkeypatch, capsys):
 def test_a_run_goes_through_the_verb(verb, trained, monkeypatch, capsys):
     task, folder = trained
     monkeypatch.chdir(folder)
-    assert said(with_task(WITH_RUN[verb], task), capsys)
+    words = [INPUT.get(task, "photo.png") if word == "INPUT" else word for word in WITH_RUN[verb]]
+    assert said(with_task(words, task), capsys)
 
 
 def test_every_verb_is_in_one_of_the_two_tables():

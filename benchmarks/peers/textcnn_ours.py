@@ -1,4 +1,4 @@
-"""Our TextCNN at the paper's size by our own learner, answering with the same line as ``textcnn_pytorch.py``."""
+"""Our TextCNN at the paper's size by our own learner; answers with the line of ``textcnn_pytorch.py``."""
 
 import argparse
 import json
@@ -35,7 +35,11 @@ def main():
         outputs_of(learner.network, task, data.train, data.facts)
         count = len(data.train)
     seconds = since(start)
-    print(json.dumps({"wall": seconds[0], "processor": seconds[1], "sentences": count, "torch": torch.__version__}))
+    print(
+        json.dumps(
+            {"wall": seconds[0], "processor": seconds[1], "sentences": count, "torch": torch.__version__}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """TextCNN as the usual PyTorch tutorial writes it: Conv2d over padded embeddings, DataLoader, dense Adadelta.
 
-Same data, same size and same batches as ours; one line of JSON. ``--mode train`` times updates, ``--mode predict``
-answers in batches of 1,000 without gradients.
+Same data, same size and same batches as ours; one line of JSON. ``--mode train`` times updates,
+``--mode predict`` answers in batches of 1,000 without gradients.
 """
 
 import argparse
@@ -46,7 +46,11 @@ def main():
     inputs, labels, words = material()
     net = Net(words)
     seconds, count = (train if options.mode == "train" else predict)(net, inputs, labels, options.steps)
-    print(json.dumps({"wall": seconds[0], "processor": seconds[1], "sentences": count, "torch": torch.__version__}))
+    print(
+        json.dumps(
+            {"wall": seconds[0], "processor": seconds[1], "sentences": count, "torch": torch.__version__}
+        )
+    )
 
 
 def material():

@@ -68,7 +68,7 @@ class Bounded(Protocol):
     """A layer whose weights must stay within bounds, such as a largest norm: it says so by this method."""
 
     def constrain(self) -> None:
-        """Bring the weights back within their bounds; called after every step, before anything looks at them."""
+        """Bring the weights back within their bounds; called after every step, before anything looks."""
 
 
 class Supervised:

@@ -110,7 +110,7 @@ class TextInput:
     kind: ClassVar[str] = "text"
 
     def read(self, source: str | Path | bytes | np.ndarray, facts: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Return the stages of a text (a str), of a file of one text (a Path), of UTF-8 bytes, or of an array.
+        """Return the stages of a text (str), of a file of one text (Path), of UTF-8 bytes, or of an array.
 
         Raises:
             DataError: the file cannot be read, is not UTF-8, or holds no word.

@@ -86,11 +86,7 @@ def build(
             f"{name}: there is no parameter to train; every one of them is frozen or there is none."
         )
 
-    tables = [] if module is None else _tables(module, name)
-    if tables:
-        optimizer: torch.optim.Optimizer = _by_rows(tensors, tables, settings)
-    else:
-        optimizer = _muon(tensors, module, settings) if name == "muon" else _single(name, tensors, settings)
+    optimizer = _chosen(name, tensors, module, settings)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
     return optimizer
@@ -246,6 +242,14 @@ def _settings(name: str, given: dict[str, float | None]) -> dict[str, float]:
     return defaults
 
 
+def _chosen(
+    name: str, tensors: list[nn.Parameter], module: nn.Module | None, settings: dict[str, float]
+) -> torch.optim.Optimizer:
+    if module is not None and (tables := _tables(module, name)):
+        return _by_rows(tensors, tables, settings)
+    return _muon(tensors, module, settings) if name == "muon" else _single(name, tensors, settings)
+
+
 def _single(name: str, tensors: list[nn.Parameter], settings: dict[str, float]) -> torch.optim.Optimizer:
     """One of torch's own optimisers, in the fastest of its versions (measured on the CPU)."""
     groups = _decayed(tensors, settings["weight_decay"])
@@ -275,10 +279,12 @@ def _single(name: str, tensors: list[nn.Parameter], settings: dict[str, float]) 
 
 def _tables(module: nn.Module, name: str) -> list[nn.Parameter]:
     """Return the tables whose gradients hold rows only; not every optimiser can take them."""
-    tables = [m.weight for m in module.modules() if isinstance(m, nn.Embedding) and m.sparse]
-    tables = [table for table in tables if table.requires_grad]
+    sparse = [m for m in module.modules() if isinstance(m, nn.Embedding) and m.sparse]
+    tables = [p for m in sparse for p in m.parameters(recurse=False) if p.requires_grad]
     if tables and name not in BY_ROWS:
-        raise UsageError(f"{name} needs whole gradients, and an embedding gives rows; use {', '.join(BY_ROWS)}.")
+        raise UsageError(
+            f"{name} needs whole gradients, and an embedding gives rows; use {', '.join(BY_ROWS)}."
+        )
     return tables
 
 
@@ -288,7 +294,7 @@ def _by_rows(
     if settings["weight_decay"]:
         raise UsageError("weight decay moves every row of a table in every step; leave it at 0 here.")
     rowwise = {id(table) for table in tables}
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in tensors if id(p) not in rowwise]},
         {"params": tables, "rows": True},
     ]

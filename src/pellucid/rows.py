@@ -19,8 +19,8 @@ class RowAdadelta(torch.optim.Optimizer):
     """Adadelta (Zeiler 2012, arXiv:1212.5701, algorithm 1), by rows where a group says so.
 
     In a group with ``rows=True`` a sparse gradient touches the rows it holds. The state of a parameter is
-    ``square_avg`` and ``acc_delta`` as in torch's Adadelta; by rows also ``step``, the step in which each row was
-    last visited, and ``count``, the steps so far.
+    ``square_avg`` and ``acc_delta`` as in torch's Adadelta; by rows also ``step``, the step in which each row
+    was last visited, and ``count``, the steps so far.
 
     Args:
         lr: what a step is multiplied by; 1 in the paper.

@@ -14,6 +14,7 @@ from pellucid.errors import DataError, UsageError, near
 SOURCES = {
     "digits": {"mnist": "pellucid.datasets.mnist", "fashion": "pellucid.datasets.fashion"},
     "sketches": {"quickdraw": "pellucid.datasets.quickdraw"},
+    "sentences": {"sets": "pellucid.datasets.sentences", "vectors": "pellucid.datasets.wordvectors"},
 }
 
 

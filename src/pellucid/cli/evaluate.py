@@ -25,7 +25,10 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--no-report", action="store_true", help="only the scores: no pictures, no page")
     parser.add_argument(
-        "--folds", type=int, metavar="N", help="cross-validation: one network a fold, trained where it is missing"
+        "--folds",
+        type=int,
+        metavar="N",
+        help="cross-validation: one network a fold, trained where it is missing",
     )
     flags = parser.read(words)
     gates = dict(_gate(text) for text in flags.at_least)
@@ -59,7 +62,9 @@ def _folds(trained: Any, flags: Any, gates: dict[str, float], screen: Screen) ->
         tested.append(fold)
         screen.say(f"fold {fold.number}: accuracy {fold.accuracy}")
     found = folds.summary(tested)
-    shares = [[each["fold"], f"{each['accuracy']['value']:.2%}", each["accuracy"]["n"]] for each in found["folds"]]
+    shares = [
+        [each["fold"], f"{each['accuracy']['value']:.2%}", each["accuracy"]["n"]] for each in found["folds"]
+    ]
     screen.table(["fold", "accuracy", "texts"], shares)
     screen.show(
         f"mean of {len(tested)} folds {found['mean']:.2%}, deviation {found['deviation']:.2%}; "

@@ -13,15 +13,7 @@ from pellucid.errors import UsageError, near
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Write the pictures of an explanation and print how far each method can be trusted."""
-    parser = Parser(
-        "explain", "Why this answer? Saliency, integrated gradients, Grad-CAM, occlusion; filters and maps."
-    )
-    parser.add_argument("reference", metavar="RUN|TASK", help="a run's directory, or a released model's name")
-    parser.add_argument("input", nargs="?", default="valid:0", metavar="INPUT", help="a file, or valid:12")
-    parser.add_argument("--target", metavar="CLASS", help="explain this class instead of the answer")
-    parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
-    parser.add_argument("--out", type=Path, help="folder for the pictures; runs/explain-TASK if not given")
-    flags = parser.read(words)
+    flags = _parser().read(words)
     trained = open_network(flags.reference, flags.task_file)
     from pellucid.cli.pictures import write
     from pellucid.verbs import explain, predict
@@ -74,6 +66,18 @@ def _strokes(word: str, trained: Any, target: str, screen: Screen) -> dict[str, 
     rows = [[place, f"{weight:+.1%}"] for place, weight in enumerate(weights, 1)]
     screen.table(["stroke", f"{target} is less probable without it by"], rows)
     return {"strokes": weights, "figures": [sketching.occluded(drawing, weights, target)]}
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "explain", "Why this answer? Saliency, integrated gradients, Grad-CAM, occlusion; filters and maps."
+    )
+    parser.add_argument("reference", metavar="RUN|TASK", help="a run's directory, or a released model's name")
+    parser.add_argument("input", nargs="?", default="valid:0", metavar="INPUT", help="a file, or valid:12")
+    parser.add_argument("--target", metavar="CLASS", help="explain this class instead of the answer")
+    parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
+    parser.add_argument("--out", type=Path, help="folder for the pictures; runs/explain-TASK if not given")
+    return parser
 
 
 def _target(name: str | None, classes: list[str]) -> int | None:

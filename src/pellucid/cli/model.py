@@ -34,7 +34,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
     network, shape = first_input(task)
     dtype = torch.int64 if task.takes.kind == "text" else torch.float32  # numbers of words
-    layers, totals = (f(network, shape, dtype=dtype) for f in (anatomy.describe, anatomy.totals))
+    layers = anatomy.describe(network, shape, dtype=dtype)
+    totals = anatomy.totals(network, shape, dtype=dtype)
     _tell(layers, totals, screen)
     name = getattr(task, "network", "network")
     out = file_for(flags.out or Path("runs") / f"{task.name}-{name}.png", ".png")

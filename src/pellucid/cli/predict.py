@@ -55,14 +55,19 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
             drawn.append(name)
             _draw(flags.show / name, trained, stages, answer, screen)
     if problems:
-        for other in problems[1:]:
-            screen.say(f"pellucid predict: {other}")
-        problems[0].found = {"answers": answers, "problems": [str(problem) for problem in problems]}
-        raise problems[0]
+        raise _first_of(problems, answers, screen)
     if not kept:
         return {"answers": answers}, 0
     screen.say(f"{len(answers)} answered now, {len(kept.done)} before: {flags.out}")
     return {"answers": answers, "answered before": len(kept.done), "out": str(flags.out)}, 0
+
+
+def _first_of(problems: list[PellucidError], answers: list[dict[str, Any]], screen: Screen) -> PellucidError:
+    """Print the other problems; return the first with the answers to the inputs that had none."""
+    for other in problems[1:]:
+        screen.say(f"pellucid predict: {other}")
+    problems[0].found = {"answers": answers, "problems": [str(problem) for problem in problems]}
+    return problems[0]
 
 
 def _parser() -> Parser:

@@ -36,7 +36,9 @@ def look(task: Any, data: Any, index: int, folder: Path, screen: Screen) -> dict
     unknown = found["unknown in validation"]
     screen.show(f"of the validation words, {unknown['share']:.1%} are not in the vocabulary")
     if found["vectors"]:
-        screen.show(f"given vectors: {found['vectors']['words found']:,} of {words['words']:,} words have one")
+        screen.show(
+            f"given vectors: {found['vectors']['words found']:,} of {words['words']:,} words have one"
+        )
     screen.show(f"source: {found['source']}; licence: {found['licence']}")
     if found["note"]:
         screen.show(f"note: {found['note']}")
@@ -62,7 +64,7 @@ def _numbers(data: Any, index: int, screen: Screen) -> dict[str, Any]:
 
 
 def inputs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield (name, text): a word of the command line is a file, whose lines are texts, - for stdin, or a text.
+    """Yield (name, text): a word of the command line is a file of texts, one a line, - for stdin, or a text.
 
     Empty lines are passed over.
 
@@ -150,7 +152,10 @@ def explain(trained: Any, word: str, target: int | None, folder: Path, screen: S
     screen.table(["word", *(f"{method}, added" for method in found.shares)], rows)
     screen.show()
     _tell_grams(found, screen)
-    rows = [[method, f"{value:+.2f}", "passes" if abs(value) < 0.5 else "doubtful"] for method, value in found.similarity.items()]
+    rows = [
+        [method, f"{value:+.2f}", "passes" if abs(value) < 0.5 else "doubtful"]
+        for method, value in found.similarity.items()
+    ]
     screen.table(["method", "likeness to a random network's", "sanity"], rows)
     if found.nearest:
         screen.show("\nthe most similar training texts, by their features:")

@@ -44,6 +44,9 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         learning_rate=flags.learning_rate,
     )
     _tell(found.walk, screen)
+    if trained.task.takes.kind == "text":
+        screen.say("the page shows pixels, so none is drawn of words; pellucid explain colours them")
+        return {"walk": found.walk.to_json()}, 0
     picture = write(out.parent, out.stem, found.picture(), screen)
     return {"walk": found.walk.to_json(), "picture": str(picture)}, 0
 

@@ -67,7 +67,7 @@ def read(
     if not known(dataset):
         names = [*sentences.SOURCES, "tiny"]
         raise UsageError(
-            f'--dataset {dataset}: no such set; there are {", ".join(names)}, or give a file that ends in '
+            f"--dataset {dataset}: no such set; there are {', '.join(names)}, or give a file that ends in "
             f"{', '.join(labelled.FORMATS)}.{near(dataset, names)}"
         )
     if phrases and not (dataset in sentences.SOURCES and sentences.SOURCES[dataset].trees):
@@ -75,8 +75,14 @@ def read(
     if is_file(dataset):
         return _own(dataset, fold, folds, columns)
     if dataset == "tiny":
-        facts = {"dataset": "tiny", "licence": "made here, Apache-2.0", "source": "made up by datasets.sentences.tiny"}
-        return _folded(sentences.tiny(TINY, seed=1), ["negative", "positive"], "kim", facts, fold=fold, folds=folds)
+        facts = {
+            "dataset": "tiny",
+            "licence": "made here, Apache-2.0",
+            "source": "made up by datasets.sentences.tiny",
+        }
+        return _folded(
+            sentences.tiny(TINY, seed=1), ["negative", "positive"], "kim", facts, fold=fold, folds=folds
+        )
     source = sentences.SOURCES[dataset]
     facts = {"dataset": dataset, "licence": source.licence, "source": source.source, "note": source.note}
     if "all" in source.files:
@@ -132,7 +138,9 @@ def _folded(
     test = [text for text, place in zip(texts, places, strict=True) if place == fold]
     rest = [text for text, place in zip(texts, places, strict=True) if place != fold]
     if min(len(test), len(rest)) < 2:
-        raise UsageError(f"{len(texts)} texts are too few for {folds} folds; give more texts or fewer --folds")
+        raise UsageError(
+            f"{len(texts)} texts are too few for {folds} folds; give more texts or fewer --folds"
+        )
     train, valid = _cut(rest, fold + 1)
     facts = {**facts, "fold": fold, "folds": folds}
     return Corpus(train, valid, lambda: test, classes, splitter, facts)

@@ -22,7 +22,18 @@ MOST_BYTES = 2**29  # of the file
 MOST_CLASSES = 1000
 MOST_COLUMNS = 1000
 FORMATS = (".csv", ".tsv", ".jsonl")
-TEXTS = ("text", "sentence", "review", "content", "comment", "message", "question", "body", "description", "title")
+TEXTS = (
+    "text",
+    "sentence",
+    "review",
+    "content",
+    "comment",
+    "message",
+    "question",
+    "body",
+    "description",
+    "title",
+)
 LABELS = ("label", "class", "category", "target", "sentiment", "polarity", "y", "rating", "topic", "intent")
 
 
@@ -86,8 +97,8 @@ def parse(
         )
     if len(found.classes) > MOST_CLASSES:
         raise DataError(
-            f"{name}: {len(found.classes):,} different values in the column {label_column!r}, which is more than "
-            f"{MOST_CLASSES:,} classes; name the right column with --label-column"
+            f"{name}: {len(found.classes):,} different values in the column {label_column!r}, which is "
+            f"more than {MOST_CLASSES:,} classes; name the right column with --label-column"
         )
     return found
 
@@ -99,12 +110,17 @@ def chosen(
     for flag, column in (("--text-column", text), ("--label-column", label)):
         if column is not None and column not in columns:
             raise DataError(
-                f"{name}: no column {column!r} ({flag}); there are {', '.join(columns)[:200]}.{near(column, columns)}"
+                f"{name}: no column {column!r} ({flag}); there are {', '.join(columns)[:200]}."
+                f"{near(column, columns)}"
             )
     if len(columns) < 2:
-        raise DataError(f"{name}: one column only, {columns[0]!r}; a text and its class are needed in each row")
+        raise DataError(
+            f"{name}: one column only, {columns[0]!r}; a text and its class are needed in each row"
+        )
     by_name = {column.strip().lower(): column for column in reversed(columns)}
-    label = label or next((by_name[each] for each in LABELS if each in by_name and by_name[each] != text), None)
+    label = label or next(
+        (by_name[each] for each in LABELS if each in by_name and by_name[each] != text), None
+    )
     text = text or next((by_name[each] for each in TEXTS if each in by_name and by_name[each] != label), None)
     others = [column for column in columns if column not in (text, label)]
     if label is None:
@@ -164,7 +180,9 @@ def _json(content: str, kind: str, name: str) -> Iterator[dict[str, str]]:
         except (ValueError, RecursionError) as error:
             raise DataError(f"{name}, line {number}: not JSON ({str(error)[:80]})") from None
         if not isinstance(row, dict):
-            raise DataError(f"{name}, line {number}: {type(row).__name__}, expected an object with text and class")
+            raise DataError(
+                f"{name}, line {number}: {type(row).__name__}, expected an object with text and class"
+            )
         flat = {key: _word(value) for key, value in row.items() if not isinstance(value, (dict, list))}
         titles = titles or _titles(list(flat), name) if flat else titles
         missing = [title for title in titles if title not in flat]

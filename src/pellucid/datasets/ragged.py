@@ -21,9 +21,13 @@ class Ragged:
         if len(sequences) != len(labels):
             raise ValueError(f"{len(sequences)} sequences, but {len(labels)} labels; one each is expected")
         lengths = torch.tensor([len(sequence) for sequence in sequences], dtype=torch.int64)
-        flat = np.concatenate([np.asarray(sequence, np.int32) for sequence in sequences] or [np.empty(0, np.int32)])
+        flat = np.concatenate(
+            [np.asarray(sequence, np.int32) for sequence in sequences] or [np.empty(0, np.int32)]
+        )
         self.lengths, self.starts = lengths, lengths.cumsum(0) - lengths
-        self.flat = torch.from_numpy(np.append(flat, np.int32(0)))  # a place to read where a sequence has ended
+        self.flat = torch.from_numpy(
+            np.append(flat, np.int32(0))
+        )  # a place to read where a sequence has ended
         self.labels = torch.tensor(labels, dtype=torch.int64)
 
     def __len__(self) -> int:

@@ -1,8 +1,8 @@
 """The seven sets of sentences of Kim 2014, table 1: MR, SST-1, SST-2, Subj, TREC, CR, MPQA; and AG News.
 
-They are read from small packs (tab-separated UTF-8, gzip) that a mirror holds; the official addresses have other
-formats. Where a pack lacks a part of its set, the number of sentences says so. MR, Subj, CR and MPQA have no
-test set: each sentence has a fold, 0 to 9, and one fold at a time is tested.
+They are read from small packs (tab-separated UTF-8, gzip) that a mirror holds; the official addresses have
+other formats. Where a pack lacks a part of its set, the number of sentences says so. MR, Subj, CR and MPQA
+have no test set: each sentence has a fold, 0 to 9, and one fold at a time is tested.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ def parse(content: bytes, *, name: str, columns: tuple[str, ...], classes: int) 
             continue
         cells = line.split("\t")
         if len(cells) != len(titles):
-            raise DataError(f"{name}, line {number}: {len(cells)} columns, expected {len(titles)}; {idx.FRESH}")
+            raise DataError(
+                f"{name}, line {number}: {len(cells)} columns, expected {len(titles)}; {idx.FRESH}"
+            )
         text = " ".join(cells[place] for place in places)
         place = None if fold is None else _whole(cells[fold], 10, f"{name}, line {number}, fold")
         texts.append(Text(text, _whole(cells[label], classes, f"{name}, line {number}, label"), place))
@@ -145,7 +147,7 @@ def decoded(content: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise DataError(
-            f"{name}, line {line}: not UTF-8 (byte 0x{content[error.start]:02x}); save the file again as UTF-8"
+            f"{name}, line {line}: not UTF-8 (byte 0x{content[error.start]:02x}); save it again as UTF-8"
         ) from None
 
 
@@ -162,7 +164,9 @@ def tiny(count: int, seed: int) -> list[Text]:
         if draw.random() < 0.3:
             praise = f"not {draw.choice((good, bad)[label])}"
         ending = draw.choice((" .", " !", "", " , really", " from the first minute to the last ."))
-        texts.append(Text(f"the {first} is {praise} and so is the {second}{ending}", label, draw.randrange(10)))
+        texts.append(
+            Text(f"the {first} is {praise} and so is the {second}{ending}", label, draw.randrange(10))
+        )
     return texts
 
 
@@ -172,78 +176,119 @@ def _whole(text: str, below: int, where: str) -> int:
     return int(text)
 
 
-def _pack(file: str, sha256: str, size: int, folder: str = "sentences") -> download.Archive:
-    return download.Archive(f"{folder}/{file}", {sha256: size})
+def _pack(file: str) -> download.Archive:
+    size, sha256 = PACKS[file]
+    return download.Archive(file, {sha256: size})
 
 
+PACKS = {  # file -> its bytes, its sha256
+    "sentences/mr.tsv.gz":
+        (448_935, "5179c2d5ee8bce0d58cbf9f2fee22e71c108ef15b32792d76a95c379419be629"),
+    "sentences/sst-fine-train.tsv.gz":
+        (355_224, "dab433f4bdbdaae97af0fc70cdd107dca89395775407929ae3016e0499b5c74e"),
+    "sentences/sst-fine-dev.tsv.gz":
+        (47_412, "ffa15b36e08eb1dc67acb64039251543e32eed1743546b4546ca523fab89ab4b"),
+    "sentences/sst-fine-test.tsv.gz":
+        (93_316, "dd7a8160a887e0a8dcd72ab572921533c8fd41d5ee42e9f1e02629a5393494fe"),
+    "sentences/sst-trees-train.txt.gz":
+        (567_819, "7e6aa375a039edd507ac6f2fd59167252fa26c1d4f4eacbb882b67173634b80a"),
+    "sentences/sst-trees-dev.txt.gz":
+        (74_641, "0803424c31e3d2d3a94b9274aeac0cdf1804e9356a107f204a9becb666beda7b"),
+    "sentences/sst-trees-test.txt.gz":
+        (148_143, "f12828c6b455e19da98558170c796519663bf2cd86821b877065b5e3fdb2ed63"),
+    "sentences/sst-binary-train.tsv.gz":
+        (288_005, "7fcddf56d8fcbe59e70e3698e5c879fc61cf64e9fe324875321771dc4e7e2fbf"),
+    "sentences/sst-binary-dev.tsv.gz":
+        (38_040, "8b2153233453c7b082854d76a9da40ea29d432ce2ee164d920aef10eeeb514ba"),
+    "sentences/sst-binary-test.tsv.gz":
+        (76_902, "d0fdb289e7a7644814b004d5fb6d642ec3b203be1556119d638716df9969ed4c"),
+    "sentences/subj.tsv.gz":
+        (449_397, "f7094637e4d69d84d1ed00b20f987f5167819974d75fdfd97b2696cbdfc114e3"),
+    "sentences/trec-train.tsv.gz":
+        (115_836, "99334e7b7817087e935960d45631126bb6e1a16a96ba1c992767be80fdff26b4"),
+    "sentences/trec-test.tsv.gz":
+        (7_770, "8416d2ddf25eed5d24acb84a5ff44a989a94a814b65f34755d72c29fb4724205"),
+    "sentences/cr.tsv.gz":
+        (111_916, "c98463f4e196c35a695df244340745e94601e9ddd3aaa49024ec6737a4901f59"),
+    "sentences/mpqa.tsv.gz":
+        (75_162, "20c68369e9c2971f09e93a2ec00599eb30152998dffbb2375e06b64c7f47e306"),
+    "ag-news-small/train.tsv.gz":
+        (535_600, "7a71bfdc451d062098703d2dc15bf8449fd5293fbbed9c8e313135b43d5e0d6c"),
+    "ag-news-small/test.tsv.gz":
+        (115_675, "be84b9413723e8491a3985322502bee0db79c153b1e168753d6b7b275a6ff887"),
+}  # fmt: skip
 TREES = {
-    "train": _pack("sst-trees-train.txt.gz", "7e6aa375a039edd507ac6f2fd59167252fa26c1d4f4eacbb882b67173634b80a", 567_819),
-    "valid": _pack("sst-trees-dev.txt.gz", "0803424c31e3d2d3a94b9274aeac0cdf1804e9356a107f204a9becb666beda7b", 74_641),
-    "test": _pack("sst-trees-test.txt.gz", "f12828c6b455e19da98558170c796519663bf2cd86821b877065b5e3fdb2ed63", 148_143),
+    "train": _pack("sentences/sst-trees-train.txt.gz"),
+    "valid": _pack("sentences/sst-trees-dev.txt.gz"),
+    "test": _pack("sentences/sst-trees-test.txt.gz"),
 }  # fmt: skip
 UNKNOWN_LICENCE = "no licence stated; free for research"
-SOCHER = "R. Socher et al.: Recursive deep models for semantic compositionality over a sentiment treebank, EMNLP 2013"
+SOCHER = "R. Socher et al.: Recursive deep models for semantic compositionality, EMNLP 2013; the treebank"
 SOURCES = {
     "mr": Source(
         ("negative", "positive"), "CC BY 4.0, as the NLTK data index gives it",
         "B. Pang, L. Lee: Seeing stars, ACL 2005; sentence polarity data 1.0, Cornell",
-        {"all": _pack("mr.tsv.gz", "5179c2d5ee8bce0d58cbf9f2fee22e71c108ef15b32792d76a95c379419be629", 448_935)},
+        {"all": _pack("sentences/mr.tsv.gz")},
         note="9,596 of the 10,662 sentences: a tenth is not in the pack",
     ),
     "sst1": Source(
         ("very negative", "negative", "neutral", "positive", "very positive"), UNKNOWN_LICENCE, SOCHER,
         {
-            "train": _pack("sst-fine-train.tsv.gz", "dab433f4bdbdaae97af0fc70cdd107dca89395775407929ae3016e0499b5c74e", 355_224),
-            "valid": _pack("sst-fine-dev.tsv.gz", "ffa15b36e08eb1dc67acb64039251543e32eed1743546b4546ca523fab89ab4b", 47_412),
-            "test": _pack("sst-fine-test.tsv.gz", "dd7a8160a887e0a8dcd72ab572921533c8fd41d5ee42e9f1e02629a5393494fe", 93_316),
+            "train": _pack("sentences/sst-fine-train.tsv.gz"),
+            "valid": _pack("sentences/sst-fine-dev.tsv.gz"),
+            "test": _pack("sentences/sst-fine-test.tsv.gz"),
         },
         splitter="sst", trees=TREES,
     ),
     "sst2": Source(
         ("negative", "positive"), UNKNOWN_LICENCE, SOCHER,
         {
-            "train": _pack("sst-binary-train.tsv.gz", "7fcddf56d8fcbe59e70e3698e5c879fc61cf64e9fe324875321771dc4e7e2fbf", 288_005),
-            "valid": _pack("sst-binary-dev.tsv.gz", "8b2153233453c7b082854d76a9da40ea29d432ce2ee164d920aef10eeeb514ba", 38_040),
-            "test": _pack("sst-binary-test.tsv.gz", "d0fdb289e7a7644814b004d5fb6d642ec3b203be1556119d638716df9969ed4c", 76_902),
+            "train": _pack("sentences/sst-binary-train.tsv.gz"),
+            "valid": _pack("sentences/sst-binary-dev.tsv.gz"),
+            "test": _pack("sentences/sst-binary-test.tsv.gz"),
         },
         splitter="sst", trees=TREES,
     ),
     "subj": Source(
         ("objective", "subjective"), "CC BY 4.0, as the NLTK data index gives it",
         "B. Pang, L. Lee: A sentimental education, ACL 2004; subjectivity data 1.0, Cornell",
-        {"all": _pack("subj.tsv.gz", "f7094637e4d69d84d1ed00b20f987f5167819974d75fdfd97b2696cbdfc114e3", 449_397)},
+        {"all": _pack("sentences/subj.tsv.gz")},
         note="8,500 of the 10,000 sentences: the rest is not in the pack",
     ),
     "trec": Source(
         ("abbreviation", "entity", "description", "human", "location", "number"), UNKNOWN_LICENCE,
         "X. Li, D. Roth: Learning question classifiers, COLING 2002; UIUC",
         {
-            "train": _pack("trec-train.tsv.gz", "99334e7b7817087e935960d45631126bb6e1a16a96ba1c992767be80fdff26b4", 115_836),
-            "test": _pack("trec-test.tsv.gz", "8416d2ddf25eed5d24acb84a5ff44a989a94a814b65f34755d72c29fb4724205", 7_770),
+            "train": _pack("sentences/trec-train.tsv.gz"),
+            "test": _pack("sentences/trec-test.tsv.gz"),
         },
         splitter="trec",
     ),
     "cr": Source(
         ("negative", "positive"), "CC BY 4.0 for its source, as the NLTK data index gives it",
         "M. Hu, B. Liu: Mining and summarizing customer reviews, KDD 2004",
-        {"all": _pack("cr.tsv.gz", "c98463f4e196c35a695df244340745e94601e9ddd3aaa49024ec6737a4901f59", 111_916)},
+        {"all": _pack("sentences/cr.tsv.gz")},
         note="3,209 of the 3,775 sentences: the rest is not in the pack",
     ),
     "mpqa": Source(
         ("negative", "positive"), "research use; GPL on the whole corpus",
         "J. Wiebe, T. Wilson, C. Cardie: Annotating expressions of opinions and emotions in language, 2005",
-        {"all": _pack("mpqa.tsv.gz", "20c68369e9c2971f09e93a2ec00599eb30152998dffbb2375e06b64c7f47e306", 75_162)},
+        {"all": _pack("sentences/mpqa.tsv.gz")},
         note="9,015 of the 10,606 phrases: the rest is not in the pack",
     ),
     "ag-news": Source(
         ("world", "sports", "business", "sci/tech"), "non-commercial research use",
         "A. Gulli: AG's corpus of news articles; X. Zhang, J. Zhao, Y. LeCun, NIPS 2015",
         {
-            "train": _pack("train.tsv.gz", "7a71bfdc451d062098703d2dc15bf8449fd5293fbbed9c8e313135b43d5e0d6c", 535_600, "ag-news-small"),
-            "test": _pack("test.tsv.gz", "be84b9413723e8491a3985322502bee0db79c153b1e168753d6b7b275a6ff887", 115_675, "ag-news-small"),
+            "train": _pack("ag-news-small/train.tsv.gz"),
+            "test": _pack("ag-news-small/test.tsv.gz"),
         },
         columns=("title", "description"),
         note="5,320 and 1,140 articles, from the official test file alone",
     ),
 }  # fmt: skip
-ARCHIVES = {archive.file: archive for source in SOURCES.values() for archive in (*source.files.values(), *source.trees.values())}
+ARCHIVES = {
+    archive.file: archive
+    for source in SOURCES.values()
+    for archive in (*source.files.values(), *source.trees.values())
+}

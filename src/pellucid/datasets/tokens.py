@@ -25,7 +25,7 @@ SPACED = re.compile(  # a letter of a script that writes without spaces, a word 
 
 
 def kim(text: str) -> list[str]:
-    """Split as Kim's ``clean_str`` does: letters, digits and ``(),!?'`` stay, 's 've n't 're 'd 'll stand apart.
+    """Split as Kim's ``clean_str`` does: letters, digits, ``(),!?'`` stay; 's 've n't 're 'd 'll stand apart.
 
     His replacement of a bracket writes a backslash before it in Python 2; here the bracket stands alone.
     """

@@ -24,6 +24,7 @@ GLOVE = download.Archive(
     "glove-50d-subset/glove.6B.50d.subset.txt.gz",
     {"8d1dee728648c5aac65b5f04b4633a778f0190fc4936252685535591d964b3f2": 6_027_131},
 )
+ARCHIVES = {"glove": GLOVE}
 LICENCE = "Public Domain Dedication and License (PDDL 1.0)"
 SOURCE = "J. Pennington, R. Socher, C. Manning: GloVe, EMNLP 2014; 6B, 50 dimensions, 35,494 of 400,000 words"
 LARGEST_SIZE = 4096  # numbers in a vector
@@ -74,7 +75,9 @@ def checksum(path: str | Path) -> str:
         with located(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); give a file of word vectors") from error
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror or error}); give a file of word vectors"
+        ) from error
 
 
 def parse(file: BinaryIO, wanted: Collection[str] | None = None, *, name: str) -> WordVectors:
@@ -88,7 +91,9 @@ def parse(file: BinaryIO, wanted: Collection[str] | None = None, *, name: str) -
     if len(cells) == 2 and all(cell.isdigit() and len(cell) < 12 for cell in cells):
         count, size = map(int, cells)
         if not 1 <= size <= LARGEST_SIZE or count < 1:
-            raise DataError(f"{name}: announces {count} vectors of size {size}; at most {LARGEST_SIZE} is read")
+            raise DataError(
+                f"{name}: announces {count} vectors of size {size}; at most {LARGEST_SIZE} is read"
+            )
         found = collect(word2vec(stream, count, size), size, chosen, name)
     else:
         found = collect(text(stream, first), len(cells) - 1, chosen, name)
@@ -99,19 +104,21 @@ def word2vec(stream: Stream, count: int, size: int) -> Iterator[tuple[str, np.nd
     """Yield word and vector from word2vec's formats, after the header."""
     if not stream.is_binary(size):
         lines = 0
-        for word, vector in text(stream, b"", size=size, before=1):
-            yield word, vector
+        for pair in text(stream, b"", size=size, before=1):
+            yield pair
             lines += 1
         if lines != count:
             raise DataError(f"{stream.name}: announces {count} vectors and holds {lines}; get the file again")
         return
-    for number in range(count):
-        word = stream.word().lstrip(b"\n")
+    for _ in range(count):
+        name = stream.word().lstrip(b"\n")
         vector = np.frombuffer(stream.exactly(4 * size), "<f4")
-        yield _decoded(word, f"{stream.name}, vector {number + 1}"), vector
+        yield _decoded(name), vector
 
 
-def text(stream: Stream, first: bytes, *, size: int | None = None, before: int = 0) -> Iterator[tuple[str, np.ndarray]]:
+def text(
+    stream: Stream, first: bytes, *, size: int | None = None, before: int = 0
+) -> Iterator[tuple[str, np.ndarray]]:
     """Yield word and vector from lines of a word and its numbers, spaces between."""
     number, line = before, first or stream.line()
     while line:
@@ -125,8 +132,10 @@ def text(stream: Stream, first: bytes, *, size: int | None = None, before: int =
         try:
             vector = np.array(cells[-size:], dtype=np.float32)
         except ValueError:
-            raise DataError(f"{where}: a vector holds what is no number; {size} numbers are expected") from None
-        yield _decoded(word, where), vector
+            raise DataError(
+                f"{where}: a vector holds what is no number; {size} numbers are expected"
+            ) from None
+        yield _decoded(word), vector
         line = stream.line()
 
 
@@ -161,7 +170,9 @@ class Stream:
         end = self.buffer.find(b"\n", self.at)
         while end < 0 and not self.ended:
             if len(self.buffer) - self.at > LONGEST_LINE:
-                raise DataError(f"{self.name}: a line of over {LONGEST_LINE:,} bytes; these are no word vectors")
+                raise DataError(
+                    f"{self.name}: a line of over {LONGEST_LINE:,} bytes; these are no word vectors"
+                )
             self._more()
             end = self.buffer.find(b"\n", self.at)
         return self._pass_over(end + 1 if end >= 0 else len(self.buffer))
@@ -230,13 +241,14 @@ def encode(vectors: WordVectors, *, binary: bool) -> bytes:
     out.write(f"{len(vectors.words)} {vectors.size}\n".encode())
     for word, vector in zip(vectors.words, vectors.values, strict=True):
         out.write(word.encode() + b" ")
-        out.write(vector.astype("<f4").tobytes() if binary else " ".join(f"{value:.6g}" for value in vector).encode())
+        out.write(
+            vector.astype("<f4").tobytes()
+            if binary
+            else " ".join(f"{value:.6g}" for value in vector).encode()
+        )
         out.write(b"\n")
     return out.getvalue()
 
 
-def _decoded(word: bytes, where: str) -> str:
-    try:
-        return word.decode("utf-8")
-    except UnicodeDecodeError:
-        return word.decode("utf-8", "replace")  # word2vec cuts words between the bytes of a letter
+def _decoded(word: bytes) -> str:
+    return word.decode("utf-8", "replace")  # word2vec cuts long words between the bytes of a letter

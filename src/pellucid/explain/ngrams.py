@@ -1,7 +1,7 @@
 """Why a network of word filters answered as it did: which n-gram fired which filter and moved which class.
 
-After the maximum over time each filter stands for one n-gram, its strongest, and the class scores are sums over
-the filters. So an answer falls apart exactly: score = bias + sum over filters of feature times weight.
+After the maximum over time each filter stands for one n-gram, its strongest, and the class scores are sums
+over the filters. So an answer falls apart exactly: score = bias + sum over filters of feature times weight.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class Fired:
 
 @dataclass(frozen=True)
 class Parts:
-    """An answer in parts: ``bias`` and the sum of ``moved`` of all ``fired`` are the ``scores``, each ``(K,)``."""
+    """An answer in parts: ``bias`` plus ``moved`` of all ``fired`` are the ``scores``, each ``(K,)``."""
 
     fired: list[Fired]
     bias: np.ndarray
     scores: np.ndarray
 
     def by_word(self, words: int, before: int) -> np.ndarray:
-        """Share what each n-gram moved equally among its words: ``(words, K)``; padding takes its share too."""
+        """Share what each n-gram moved among its words: ``(words, K)``; padding takes its share too."""
         total = np.zeros((words, len(self.scores)))
         for each in self.fired:
             for place in range(each.start, each.start + each.width):
@@ -90,8 +90,10 @@ def word_gradients(network: nn.Module, inputs: Tensor, target: int) -> np.ndarra
     return found.attributions[0].sum(1)
 
 
-def nearest(network: nn.Module, inputs: Tensor, others: list[Tensor], count: int = 5) -> list[tuple[int, float]]:
-    """Return the places of the ``count`` most similar inputs by the cosine of their features, and the cosines.
+def nearest(
+    network: nn.Module, inputs: Tensor, others: list[Tensor], count: int = 5
+) -> list[tuple[int, float]]:
+    """Return the places of the ``count`` inputs of most similar features, and the cosines.
 
     Args:
         others: batches ``(N, L)`` of prepared inputs.
@@ -123,13 +125,18 @@ def strongest(network: nn.Module, inputs: list[Tensor], count: int = 8) -> list[
             width = network.widths[which]
             for batch in inputs:
                 vectors = network.embedded(batch).transpose(1, 2)
-                kernel, bias = network.convolutions[which].weight[number], network.convolutions[which].bias[number]
+                kernel, bias = (
+                    network.convolutions[which].weight[number],
+                    network.convolutions[which].bias[number],
+                )
                 answers = nn.functional.conv1d(vectors, kernel[None], bias[None])[:, 0]
                 values, starts = answers.max(1)
                 for row, (value, start) in enumerate(zip(values.tolist(), starts.tolist(), strict=True)):
                     gram = tuple(batch[row, start : start + width].tolist())
                     grams[gram] = max(value, grams.get(gram, 0.0))
-            best = sorted(((gram, value) for gram, value in grams.items() if any(gram)), key=lambda pair: -pair[1])
+            best = sorted(
+                ((gram, value) for gram, value in grams.items() if any(gram)), key=lambda pair: -pair[1]
+            )
             found.append({"filter": number, "width": width, "moves": weight[:, column], "grams": best[:5]})
     return found
 
@@ -141,7 +148,9 @@ def word_filters(network: nn.Module) -> TextCNN:
         UsageError: it is another network.
     """
     if not isinstance(network, TextCNN):
-        raise UsageError(f"{type(network).__name__} has no filters over words; n-grams explain a TextCNN only")
+        raise UsageError(
+            f"{type(network).__name__} has no filters over words; n-grams explain a TextCNN only"
+        )
     return network
 
 

@@ -56,8 +56,9 @@ class TextCNN(nn.Module):
         super().__init__()
         if min(words, size, maps, classes, *widths) < 1 or not {*channels} <= {"tuned", "fixed"}:
             raise ValueError(
-                f"textcnn: {words} words of size {size}, widths {list(widths)}, {maps} maps, {classes} classes, "
-                f"channels {list(channels)}; expected at least 1 of each, and channels tuned or fixed"
+                f"textcnn: {words} words of size {size}, widths {list(widths)}, {maps} maps, "
+                f"{classes} classes, channels {list(channels)}; expected at least 1 of each, and channels "
+                "tuned or fixed"
             )
         self.channels = nn.ModuleDict(
             {name: WordVectors(words, size, by_rows=by_rows and name == "tuned") for name in channels}
@@ -92,7 +93,15 @@ class TextCNN(nn.Module):
     @property
     def widths(self) -> list[int]:
         """Words under the filters of each convolution."""
-        return [convolution.kernel_size[0] for convolution in self.convolutions]  # type: ignore[union-attr, index]
+        return [convolution.kernel_size[0] for convolution in self.filters()]
+
+    def filters(self) -> list[nn.Conv1d]:
+        """Return the convolutions, one for each width."""
+        return [each for each in self.convolutions if isinstance(each, nn.Conv1d)]
+
+    def vectors(self) -> list[WordVectors]:
+        """Return the channels."""
+        return [each for each in self.channels.values() if isinstance(each, WordVectors)]
 
     def initialise_as(self, recipe: str, spread: float) -> TextCNN:
         """Draw the first weights and return the network.
@@ -107,18 +116,18 @@ class TextCNN(nn.Module):
         kim = recipe == "kim"
         self.keep = 1 - self.dropout.probability if kim else 1.0
         bias = 0.0 if kim else 0.1
-        first, *others = self.channels.values()
+        first, *others = self.vectors()
         nn.init.uniform_(first.weight, *((-spread, spread) if kim else (-1.0, 1.0)))
-        first.constrain()  # type: ignore[operator]
+        first.constrain()
         with torch.no_grad():
             for other in others:
-                other.weight.copy_(first.weight)  # type: ignore[operator]
-        for convolution in self.convolutions:
+                other.weight.copy_(first.weight)
+        for convolution in self.filters():
             if kim:
                 nn.init.uniform_(convolution.weight, -0.01, 0.01)
             else:
                 nn.init.trunc_normal_(convolution.weight, std=0.1, a=-0.2, b=0.2)
-            nn.init.constant_(convolution.bias, bias)
+            nn.init.constant_(convolution.bias, bias)  # type: ignore[arg-type]
         (nn.init.zeros_ if kim else nn.init.xavier_uniform_)(self.scores.weight)
         nn.init.constant_(self.scores.bias, bias)
         return self
@@ -126,7 +135,7 @@ class TextCNN(nn.Module):
     def embed(self, rows: Tensor, vectors: Tensor) -> None:
         """Put given vectors ``(R, size)`` at ``rows`` ``(R,)`` of every channel."""
         with torch.no_grad():
-            for channel in self.channels.values():
+            for channel in self.vectors():
                 channel.weight[rows] = vectors.to(channel.weight)
 
     def embedded(self, words: Tensor) -> Tensor:
@@ -158,7 +167,9 @@ class FromVectors(nn.Module):
         columns = vectors.transpose(1, 2)
         pooled = []
         for width in self.widths:
-            answers = getattr(self, f"relu{width}")(getattr(self, f"conv{width}")(columns))  # (N, maps, L - h + 1)
+            answers = getattr(self, f"relu{width}")(
+                getattr(self, f"conv{width}")(columns)
+            )  # (N, maps, L - h + 1)
             pooled.append(getattr(self, f"max{width}")(answers)[:, :, 0])
         return self.scores(self.dropout(torch.cat(pooled, 1)) * self.keep)
 
@@ -222,7 +233,7 @@ class Windows:
     """The windows of ``width`` words of a batch that hold a word, sentence after sentence.
 
     Args:
-        places: ``(N, L)``: for each place the row of its word among the batch's different words; 0 is padding.
+        places: ``(N, L)``: for each place the row of its word among the batch's words; 0 is padding.
 
     Attributes:
         rows: ``(M, width)``: rows of the words of each window.
@@ -274,7 +285,7 @@ class _Strongest(torch.autograd.Function):
 
 
 def _maxima(answers: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the largest of each sentence's windows, and its place among all: ``(M, maps)`` -> ``(N, maps)``."""
+    """Return each sentence's largest windows and their places: ``(M, maps)`` to ``(N, maps)``."""
     maps = answers.shape[1]
     values = answers.new_full((len(counts), maps), -torch.inf)
     winners = torch.zeros(len(counts), maps, dtype=torch.int64, device=answers.device)

@@ -38,7 +38,9 @@ def answer(words: Sequence[str], probabilities: Mapping[str, float]) -> Figure:
     filled("probabilities", probabilities)
     lines = _lines(words)
     figure = canvas(WIDTH, 0.8 + 0.3 * len(lines) + 0.34 * len(probabilities), "What the network says")
-    text, bars = figure.subplots(2, 1, height_ratios=[0.3 * len(lines) + 0.2, 0.34 * len(probabilities) + 0.4])
+    text, bars = figure.subplots(
+        2, 1, height_ratios=[0.3 * len(lines) + 0.2, 0.34 * len(probabilities) + 0.4]
+    )
     _write(text, lines, np.zeros(sum(map(len, lines))), 1.0)
     names, values = list(probabilities), finite("probabilities", list(probabilities.values()))
     dress(bars, "", "probability", "")
@@ -47,7 +49,9 @@ def answer(words: Sequence[str], probabilities: Mapping[str, float]) -> Figure:
     bars.invert_yaxis()
     bars.set_xlim(0, 1.12)
     for place, value in enumerate(values):
-        bars.text(value + 0.01, place, f"{value:.1%}", va="center", fontsize=SMALL, color=INK, fontfamily=FONTS)
+        bars.text(
+            value + 0.01, place, f"{value:.1%}", va="center", fontsize=SMALL, color=INK, fontfamily=FONTS
+        )
     return figure
 
 

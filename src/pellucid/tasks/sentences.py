@@ -30,7 +30,12 @@ from pellucid.training import Training
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CHANNELS = {"rand": ["tuned"], "non-static": ["tuned"], "static": ["fixed"], "multichannel": ["fixed", "tuned"]}
+CHANNELS = {
+    "rand": ["tuned"],
+    "non-static": ["tuned"],
+    "static": ["fixed"],
+    "multichannel": ["fixed", "tuned"],
+}
 PAPER_SPREAD = 0.25  # of the first vectors: uniform in [-0.25, 0.25]
 MOST_MAPS, MOST_SIZE, WIDEST = 4096, 4096, 64
 
@@ -125,12 +130,12 @@ class Sentences(Task):
             raise UsageError(f"--least {self.least} and --longest {self.longest}; both at least 1")
         if (self.network == "rand") == (self.vectors is not None):
             raise UsageError(
-                f"--network {self.network} with --vectors {self.vectors}: rand has no given vectors, the others "
-                "need them: --vectors glove, or a file in word2vec's or GloVe's format"
+                f"--network {self.network} with --vectors {self.vectors}: rand has no given vectors, the "
+                "others need them: --vectors glove, or a file in word2vec's or GloVe's format"
             )
 
     def data(self) -> Data:
-        """Read and split the texts; the vocabulary is that of the training texts unless it is to be of all."""
+        """Read and split the texts; the vocabulary is that of the training texts, or of all."""
         columns = (self.text_column, self.label_column)
         texts = corpus.read(
             self.dataset, fold=self.fold, folds=self.folds, phrases=self.phrases, columns=columns
@@ -141,7 +146,9 @@ class Sentences(Task):
         others = [*valid, *(split(text.text) for text in texts.test())] if self.vocabulary == "all" else []
         words, once = corpus.vocabulary([*train, *others], self.least)
         if not words:
-            raise DataError(f"{self.dataset}: there is no word in the training texts that occurs {self.least} times")
+            raise DataError(
+                f"{self.dataset}: there is no word in the training texts that occurs {self.least} times"
+            )
         labels = [text.label for text in texts.train]
         facts |= self._facts(texts, train, valid, words, once)
 
@@ -213,7 +220,7 @@ class Sentences(Task):
         """
         if inputs.ndim != 2 or inputs.is_floating_point():
             raise UsageError(
-                f"sentences: the input is {tuple(inputs.shape)} {inputs.dtype}; expected (N, L) numbers of words"
+                f"sentences: the input is {tuple(inputs.shape)} {inputs.dtype}; expected (N, L) whole numbers"
             )
         words = inputs.long()
         if draws is not None and facts["once"]:
@@ -253,7 +260,9 @@ class Sentences(Task):
             found = self._given(data.facts["words"])
             numbers = [tokens.number(word, data.facts["words"]) for word in found.words]
             for network in filter(None, (learner.network, learner.average)):
-                getattr(network, "module", network).embed(torch.tensor(numbers), torch.from_numpy(found.values))
+                getattr(network, "module", network).embed(
+                    torch.tensor(numbers), torch.from_numpy(found.values)
+                )
         return learner
 
     def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, metrics.Score]:
@@ -288,12 +297,10 @@ def wildml() -> Sentences:
     training = Training(
         epochs=200, batch_size=64, optimizer="adam", learning_rate=1e-3, schedule="constant", keep="last"
     )
-    return Sentences(
-        vocabulary="all", size=128, maps=128, max_norm=None, initial="wildml", training=training
-    )
+    return Sentences(vocabulary="all", size=128, maps=128, max_norm=None, initial="wildml", training=training)
 
 
 def tiny() -> Sentences:
     """Made-up sentences and a small network: seconds, for tests and first tries."""
     task = Sentences(dataset="tiny", size=16, maps=8)
-    return replace(task, training=replace(task.training, epochs=4, batch_size=20, ema=0.9))
+    return replace(task, training=replace(task.training, epochs=4, batch_size=10, ema=0.9))

@@ -54,11 +54,12 @@ def cross_validate(trained: Trained, count: int) -> Iterator[Fold]:
     task = trained.task
     if "fold" not in trained.facts:
         raise UsageError(
-            f"{trained.run.path}: the data have a test set of their own, there is nothing to fold; leave --folds away"
+            f"{trained.run.path}: the data have a test set of their own, there is nothing to fold"
         )
     if trained.facts["folds"] != count:
         raise UsageError(
-            f"--folds is {count}, but the run was trained on {trained.facts['folds']} folds; train with --folds {count}"
+            f"--folds is {count}, but the run was trained on {trained.facts['folds']} folds; "
+            f"train with --folds {count}"
         )
     for number in range(count):
         wanted = dataclasses.replace(task, fold=number)  # type: ignore[call-arg]
@@ -70,9 +71,11 @@ def cross_validate(trained: Trained, count: int) -> Iterator[Fold]:
 
 
 def summary(folds: Sequence[Fold]) -> dict[str, Any]:
-    """Return the mean over the folds, as the paper has it, its deviation, and the score of all texts at once."""
+    """Return the mean over the folds, as the paper has it, its deviation, and the score of all texts."""
     shares = [fold.accuracy.value for fold in folds]
-    logits, targets = (np.concatenate([getattr(fold, name) for fold in folds]) for name in ("logits", "targets"))
+    logits, targets = (
+        np.concatenate([getattr(fold, name) for fold in folds]) for name in ("logits", "targets")
+    )
     return {
         "scores": {"accuracy": metrics.accuracy(logits, targets).to_json()},
         "mean": statistics.fmean(shares),
@@ -86,7 +89,9 @@ def summary(folds: Sequence[Fold]) -> dict[str, Any]:
 
 def _place(trained: Trained, number: int) -> Path:
     path = trained.run.path
-    return path if trained.facts["fold"] == number else path.with_name(f"{path.name}-folds") / f"fold-{number}"
+    return (
+        path if trained.facts["fold"] == number else path.with_name(f"{path.name}-folds") / f"fold-{number}"
+    )
 
 
 def _finish(task: Task, path: Path) -> None:

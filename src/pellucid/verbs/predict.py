@@ -35,7 +35,7 @@ def answer_to(ready: Ready, sample: np.ndarray) -> Answer:
 
 
 def answers_to(ready: Ready, samples: Sequence[np.ndarray]) -> list[Answer]:
-    """Answer many raw samples at once; sequences may differ in length, and 0 is put after the shorter ones."""
+    """Answer many raw sequences at once; 0 is put after the shorter ones."""
     longest = max(len(sample) for sample in samples)
     whole = np.zeros((len(samples), longest), samples[0].dtype)
     for row, sample in zip(whole, samples, strict=True):

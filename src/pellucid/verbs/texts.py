@@ -36,8 +36,8 @@ class Explanation:
         answer: what it said.
         target: the class that is explained.
         words: of the text, as the network got them.
-        shares: method -> ``(L,)``: what each word added to the score of the target. "n-grams" adds up what the
-            fired filters moved, shared among their words; "integrated gradients" comes from the gradient.
+        shares: method -> ``(L,)``: what each word added to the score of the target. "n-grams" adds up what
+            the fired filters moved, shared among their words; "integrated gradients" comes from the gradient.
         similarity: method -> rank correlation with the same of a network with random weights.
         grams: the n-grams that moved the target most: {"words", "width", "filter", "value", "moved" (K,)}.
         nearest: the training texts with the most similar features: {"text", "class", "similarity"}.
@@ -92,14 +92,22 @@ def explain(ready: Ready, sample: np.ndarray, target: int | None = None) -> Expl
         for method, values in shares.items()
     }
     return Explanation(
-        answer, names[chosen], words, shares, similarity, _grams(ready, inputs, words, chosen), _nearest(ready, inputs)
+        answer,
+        names[chosen],
+        words,
+        shares,
+        similarity,
+        _grams(ready, inputs, words, chosen),
+        _nearest(ready, inputs),
     )
 
 
 def looked(task: Task, data: Data) -> dict[str, Any]:
     """Return how many texts each split and class has, how long they are, and what of their words is known."""
     facts = data.facts
-    (raw, labels), (valid, valid_labels) = (split[torch.arange(len(split))] for split in (data.train, data.valid))
+    (raw, labels), (valid, valid_labels) = (
+        split[torch.arange(len(split))] for split in (data.train, data.valid)
+    )
     long = (raw != tokens.PAD).sum(1).numpy()
     known, there = int((valid == tokens.UNKNOWN).sum()), int((valid != tokens.PAD).sum())
     counts = np.bincount(raw.flatten().numpy(), minlength=len(facts["words"]) + tokens.FIRST)[tokens.FIRST :]
@@ -137,7 +145,9 @@ def pictures(data: Data) -> Iterator[tuple[str, Figure]]:
     yield "lengths", sequences.lengths({name: long[labels.numpy() == i] for i, name in enumerate(names)})
     counts = Counter(raw.flatten().tolist())
     ranked = [(number, count) for number, count in counts.most_common() if number >= tokens.FIRST]
-    examples = {rank: data.facts["words"][ranked[rank][0] - tokens.FIRST] for rank in NAMED if rank < len(ranked)}
+    examples = {
+        rank: data.facts["words"][ranked[rank][0] - tokens.FIRST] for rank in NAMED if rank < len(ranked)
+    }
     yield "words", sequences.words_by_count(np.array([count for _, count in ranked]), examples)
 
 
@@ -176,7 +186,13 @@ def _grams(ready: Ready, inputs: Tensor, words: list[str], target: int) -> list[
         places = range(each.start - first, each.start - first + each.width)
         gram = " ".join(words[place] if 0 <= place < len(words) else "_" for place in places)
         found.append(
-            {"words": gram, "width": each.width, "filter": each.number, "value": each.value, "moved": each.moved.tolist()}
+            {
+                "words": gram,
+                "width": each.width,
+                "filter": each.number,
+                "value": each.value,
+                "moved": each.moved.tolist(),
+            }
         )
     return found
 

@@ -38,7 +38,7 @@ class Walked:
         }
         return walk_page(
             self.sample,
-            walk.inputs if walk.inputs.ndim == 2 else walk.inputs[0],
+            walk.inputs[0],
             layers,
             walk.softmax.logits,
             walk.softmax.probabilities,
@@ -66,7 +66,6 @@ def walk(
     if ready.task.takes.kind == "text":  # numbers of words have no gradient: the walk begins at their vectors
         network = ngrams.word_filters(network)
         inputs, network = network.embedded(inputs).detach(), FromVectors(network)
-        sample = inputs[0].numpy()
     target = int(network(inputs)[0].argmax()) if true is None else true
     found = walking.walk(
         network,
@@ -91,12 +90,7 @@ def _shown(layer: walking.Layer) -> dict[str, Any]:
     return {
         "name": layer.name,
         "kind": layer.kind,
-        "before": _drawable(layer.before if bends else layer.after),
-        "after": _drawable(layer.after) if bends else None,
+        "before": layer.before if bends else layer.after,
+        "after": layer.after if bends else None,
         "clipped": layer.clipped,
     }
-
-
-def _drawable(values: np.ndarray) -> np.ndarray:
-    """Return maps over a sequence, ``(C, T)``, as pictures of one row."""
-    return values[:, None] if values.ndim == 2 else values
