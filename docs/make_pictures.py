@@ -47,6 +47,10 @@ COMMANDS = {  # name of the output -> command, in order
     "compare": "compare digits --over optimizer=sgd,momentum,rmsprop,adam --epochs 1 --evaluate-every 43"
     " --seeds 2 --out compare",
     "lr-find": "lr-find digits --out lr-find.png",
+    "sketches-look": "look sketches --measure-steps 0 --out sketches-look",
+    "sketches-strokes": "look sketches --dataset strokes --measure-steps 0 --out sketches-strokes",
+    "sketches-predict": "predict sketches docs/examples/cat.ndjson --show sketches",
+    "sketches-explain": "explain sketches docs/examples/cat.ndjson --out sketches-explain",
 }
 MADE = {  # picture of the docs -> file that a command wrote
     "samples": "look/samples.png",
@@ -73,6 +77,10 @@ MADE = {  # picture of the docs -> file that a command wrote
     "comparison": "compare/comparison.png",
     "race": "compare/race-valley.png",
     "lr-find": "lr-find.png",
+    "sketches-samples": "sketches-look/samples.png",
+    "sketches-strokes": "sketches-strokes/strokes.png",
+    "sketches-stages": "sketches/cat-stages.png",
+    "sketches-why": "sketches-explain/strokes.png",
 }
 FIVE = [[(74, 22), (44, 24), (40, 50)], [(40, 50), (58, 44), (74, 56), (72, 76), (54, 86), (36, 78)]]
 
@@ -85,16 +93,22 @@ def make() -> None:
     parser.add_argument(
         "--keep", type=Path, help="work in this folder and reuse the runs that it holds already"
     )
-    keep = parser.parse_args().keep
+    parser.add_argument("--only", default="", help="commands and pictures whose names begin with this")
+    options = parser.parse_args()
+    keep, commands = options.keep, {n: c for n, c in COMMANDS.items() if n.startswith(options.only)}
     with contextlib.ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(contextlib.chdir(folder))
         photograph(seed=7).save("photo.jpg", quality=82)
-        said = {name: run(command) for name, command in COMMANDS.items()}
+        if not Path("docs").exists():
+            Path("docs").symlink_to(DOCS)
+        said = {name: run(command) for name, command in commands.items()}
         PICTURES.mkdir(exist_ok=True)
         (PICTURES / "photo.jpg").write_bytes(Path("photo.jpg").read_bytes())
         for name, path in MADE.items():
+            if not name.startswith(options.only):
+                continue
             (PICTURES / f"{name}.png").write_bytes(small(Image.open(path), name))
     for page in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))):
         page.write_text(with_outputs(page.read_text(encoding="utf-8"), said), encoding="utf-8")
@@ -123,6 +137,8 @@ def with_outputs(page: str, said: dict[str, str]) -> str:
     """Put what the commands printed between the page's markers."""
 
     def block(found: re.Match) -> str:
+        if found["name"] not in said:
+            return found[0]
         text = "\n".join(line.rstrip() for line in said[found["name"]].strip().splitlines())
         return f"<!-- output:{found['name']} -->\n```text\n{text}\n```\n<!-- /output -->"
 

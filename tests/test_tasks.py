@@ -18,6 +18,7 @@ STRANGER = str(Path(__file__).resolve().parent.parent / "docs" / "examples" / "s
 FIELD = {
     "digits": "hidden=8,16x8",
     "images": "covered=0.0,0.2",
+    "sketches": "width=2,4",
     "sentences": "maps=2,3",
     STRANGER: "maps=2,3",
 }

@@ -75,7 +75,7 @@ class Sketches(Task):
     """share of the training drawings that are shown unfinished"""
     label_smoothing: float = 0.1
     """part of the target that is spread over all classes"""
-    training: Training = field(default_factory=lambda: recipe(epochs=20, ema=0.995))
+    training: Training = field(default_factory=lambda: recipe(epochs=14, ema=0.995))
 
     def __post_init__(self) -> None:
         for name in ("dropout", "label_smoothing", "thicken", "partial"):
@@ -202,7 +202,7 @@ class Sketches(Task):
         """Draw the drawing as the network got it, and the scores and probabilities of its first guesses."""
         from pellucid.plots import scores  # matplotlib is slow to import and only pictures need it
 
-        image = sketchbook.images(torch.from_numpy(sample)[None], facts)[0].numpy()
+        image = sketchbook.images(torch.from_numpy(np.array(sample))[None], facts)[0].numpy()
         first = sorted(answer.logits, key=lambda name: -answer.logits[name])[:SHOWN]
         logits, shares = ([each[name] for name in first] for each in (answer.logits, answer.probabilities))
         return scores.bars(first, np.array(logits), np.array(shares), image=image)
@@ -218,18 +218,18 @@ class Sketches(Task):
             return {"strokes": strokes_left_out(network, inputs, target, doodle.Form(**facts["form"]))}
         from pellucid.explain import gradcam, gradients, occlusion  # only those who ask why load them
 
-        black = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)[
-            :, : facts["form"]["side"], : facts["form"]["side"]
-        ]
-        ground = float(self.prepare(black, facts=facts)[0].mean())
-        integrated = gradients.integrated_gradients(network, inputs, target, baseline=ground)
+        side = facts["form"]["side"]
+        blank = torch.zeros(1, side, side, dtype=torch.uint8)
+        black = float(self.prepare(blank, facts=facts)[0].mean())
+        integrated = gradients.integrated_gradients(network, inputs, target, baseline=black)
+        occluded = occlusion.occlusion(network, inputs, target, value=black)
         maps = {
-            "saliency": np.abs(gradients.saliency(network, inputs, target)[0]).max(0),
-            "integrated gradients": integrated[0].sum(0),
-            "Grad-CAM": gradcam.upsample(gradcam.grad_cam(network, inputs, target)[0], (SIDE, SIDE)),
-            "occlusion": occlusion.occlusion(network, inputs, target, size=5, stride=2, baseline=ground)[0],
+            "saliency": gradients.saliency(network, inputs, target)[0, 0],
+            "integrated gradients": integrated.attributions[0, 0],
+            "occlusion": occluded.per_pixel(SIDE, SIDE)[0],
+            "Grad-CAM": gradcam.enlarge(gradcam.gradcam(network, inputs, target), (SIDE, SIDE))[0],
         }
-        edge = (SIDE - facts["form"]["side"]) // 2
+        edge = (SIDE - side) // 2
         return {name: each[edge : SIDE - edge, edge : SIDE - edge] for name, each in maps.items()}
 
     def growing(self) -> Book | None:
@@ -316,7 +316,7 @@ def recipe(*, epochs: float, ema: float = 0.999) -> Training:
 
 
 def fifteen() -> Sketches:
-    """The 15 classes of bitmaps: about three minutes on one core."""
+    """The 15 classes of bitmaps: about two minutes on one core."""
     return Sketches()
 
 

@@ -77,7 +77,11 @@ def explain(ready: Ready, sample: np.ndarray, target: int | None = None) -> Expl
     maps = task.explain(ready.network, inputs, chosen, facts)
     twins = task.explain(sanity.randomised(ready.network, seed=0), inputs, chosen, facts)
     similarity = {name: sanity.rank_correlation(maps[name], twins[name]) for name in maps}
-    shown = sketchbook.images(torch.from_numpy(sample)[None], facts)[0].numpy() if drawn(ready) else sample
+    shown = (
+        sketchbook.images(torch.from_numpy(np.array(sample))[None], facts)[0].numpy()
+        if drawn(ready)
+        else sample
+    )
     return Explanation(answer, names[chosen], maps, twins, similarity, shown)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 ZOO = Path(__file__).parent
-RECOMMENDED = {"digits": "cnn", "sentences": "reviews"}  # what a task's bare name stands for
+RECOMMENDED = {"digits": "cnn", "sentences": "reviews", "sketches": "fifteen"}  # what a task's bare name is
 
 
 def released() -> dict[str, Path]:
