@@ -122,6 +122,14 @@ class Supervised:
 
     def evaluate(self) -> dict[str, Score]:
         """Score the weights that would be kept now on the validation set."""
+        return self.task.metrics(*self.validated(), self.facts)
+
+    def validated(self) -> tuple[Tensor, Tensor]:
+        """Return outputs and targets of the validation set, with the weights that would be kept now.
+
+        Raises:
+            NonFinite: an output is not finite.
+        """
         network = self._kept()
         share_buffers(network)
         outputs, targets = outputs_of(network, self.task, self.valid, self.facts)
@@ -133,7 +141,7 @@ class Supervised:
             raise NonFinite(
                 f"the network's outputs for validation sample {int(bad)} are not finite; first in {where}"
             )
-        return self.task.metrics(outputs, targets, self.facts)
+        return outputs, targets
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of the first parameter group at ``step``."""

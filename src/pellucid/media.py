@@ -1,25 +1,37 @@
-"""Pictures that people bring: PNG and JPEG files into arrays, and arrays into PNG.
+"""Pictures that people bring: PNG and JPEG files into arrays, and arrays into PNG; photographs of more kinds.
 
 The kind of file is taken from its first bytes, its size is checked before a pixel is decoded, and what is
-not one picture in grey or colour (animated, CMYK) is refused with a reason.
+not one picture in grey or colour (animated, CMYK) is refused with a reason. Who asks for ``PHOTOGRAPHS`` gets
+WebP and GIF as well (the first frame), and HEIC where Pillow's plug-in for it, pillow-heif, is installed.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 import struct
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from PIL import Image, JpegImagePlugin, PngImagePlugin
+from PIL import GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from pellucid.errors import DataError
 
-DECODERS = {b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile, b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile}
+Decoders = Mapping[bytes, Callable[[io.BytesIO], Image.Image]]
+DECODERS: Decoders = {
+    b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
+    b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
+}
+PHOTOGRAPHS: Decoders = {
+    **DECODERS,
+    b"GIF8": GifImagePlugin.GifImageFile,
+    b"RIFF": WebPImagePlugin.WebPImageFile,
+}
+HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")
 OTHERS = {
     b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"%PDF": "PDF",
     b"8BPS": "Photoshop", b"<svg": "SVG", b"<?xml": "XML", b"PK": "zip",
@@ -59,9 +71,11 @@ class ImageInput:
 
     Args:
         into: (picture, facts) -> stages by name, in order; the last one is what ``Task.prepare`` takes.
+        decoders: the kinds of file that are read, ``DECODERS`` or ``PHOTOGRAPHS``.
     """
 
     into: Callable[[np.ndarray, dict[str, Any]], dict[str, np.ndarray]]
+    decoders: Decoders = field(default_factory=lambda: DECODERS)
     kind: ClassVar[str] = "image"
 
     def read(self, source: str | Path | bytes | np.ndarray, facts: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -72,7 +86,7 @@ class ImageInput:
         """
         if isinstance(source, np.ndarray):
             return dict(self.into(source, facts))
-        pixels = picture(source)
+        pixels = picture(source, decoders=self.decoders)
         try:
             return dict(self.into(pixels, facts))
         except DataError as error:  # the reader of pixels does not know the file's name
@@ -80,12 +94,15 @@ class ImageInput:
             raise DataError(f"{name}: {error}") from error
 
 
-def picture(source: str | Path | bytes, *, long_side: int = LONG_SIDE) -> np.ndarray:
+def picture(
+    source: str | Path | bytes, *, long_side: int = LONG_SIDE, decoders: Decoders = DECODERS
+) -> np.ndarray:
     """Decode a PNG or JPEG file, upright.
 
     Args:
         source: a path, or the bytes of a file.
         long_side: a longer picture is reduced, by a whole factor, until it fits.
+        decoders: the kinds of file that are read; with ``PHOTOGRAPHS`` of an animated one the first frame.
     Returns:
         uint8: ``(H, W)`` grey, ``(H, W, 3)`` colour or ``(H, W, 4)`` colour and opacity.
     Raises:
@@ -93,10 +110,10 @@ def picture(source: str | Path | bytes, *, long_side: int = LONG_SIDE) -> np.nda
     """
     content = source if isinstance(source, bytes) else file_bytes(Path(source))
     name = "the picture" if isinstance(source, bytes) else str(source)
-    decoder = decoder_for(content, name)
+    decoder = decoder_for(content, name, decoders)
     try:
         with decoder(io.BytesIO(content)) as image:
-            check(image, content, name)
+            check(image, content, name, still=decoders is DECODERS)
             return decode(image, long_side)
     except DataError:
         raise
@@ -138,25 +155,40 @@ def file_bytes(path: Path) -> bytes:
     return content
 
 
-def decoder_for(content: bytes, name: str) -> Callable[[io.BytesIO], Image.Image]:
+def decoder_for(
+    content: bytes, name: str, decoders: Decoders = DECODERS
+) -> Callable[[io.BytesIO], Image.Image]:
     """Choose the decoder by the file's first bytes; no other kind of file reaches Pillow."""
     if not content:
         raise DataError(f"{name}: empty (0 bytes)")
-    for magic, decoder in DECODERS.items():
-        if content.startswith(magic):
+    for magic, decoder in decoders.items():
+        if content.startswith(magic) and (magic != b"RIFF" or content[8:12] == b"WEBP"):
             return decoder
+    if decoders is not DECODERS and content[4:12] in HEIC:
+        return heic_decoder(name)
     kind = next((other for magic, other in OTHERS.items() if content.startswith(magic)), "")
     if content[4:12] in (b"ftypheic", b"ftypmif1", b"ftypavif"):
         kind = "HEIC or AVIF"
     what = f"a {kind} file" if kind else "not a picture that can be read here"
-    raise DataError(f"{name}: {what}; PNG and JPEG are taken, {SAVE_AGAIN}")
+    taken = "PNG and JPEG" if decoders is DECODERS else "PNG, JPEG, WebP and GIF"
+    raise DataError(f"{name}: {what}; {taken} are taken, {SAVE_AGAIN}")
 
 
-def check(image: Image.Image, content: bytes, name: str) -> None:
-    """Refuse, from the header alone, what must not or cannot be decoded."""
+def heic_decoder(name: str) -> Callable[[io.BytesIO], Image.Image]:
+    """Return the decoder of Pillow's plug-in for an iPhone's photographs, which is not installed with us."""
+    try:
+        return importlib.import_module("pillow_heif").HeifImageFile
+    except ImportError:
+        raise DataError(
+            f"{name}: a HEIC file; install the plug-in (pip install pillow-heif), or {SAVE_AGAIN}"
+        ) from None
+
+
+def check(image: Image.Image, content: bytes, name: str, *, still: bool = True) -> None:
+    """Refuse, from the header alone, what must not or cannot be decoded; ``still`` refuses animations."""
     width, height = image.size
     scans = content.count(b"\xff\xda") if image.format == "JPEG" else 0
-    whole = image.format == "PNG" or "progressive" in image.info
+    whole = image.format != "JPEG" or "progressive" in image.info
     clear = "A" in image.mode or "transparency" in image.info
     most = MOST_CLEAR_PIXELS if clear else MOST_WHOLE_PIXELS if whole else MOST_PIXELS
     if width * height > most or max(width, height) > LONGEST_SIDE:
@@ -164,7 +196,7 @@ def check(image: Image.Image, content: bytes, name: str) -> None:
             f"{name}: {width} x {height} pixels; at most {most // 10**6} million, {LONGEST_SIDE} on a side, "
             f"are read; make it smaller"
         )
-    if getattr(image, "is_animated", False):
+    if still and getattr(image, "is_animated", False):
         raise DataError(f"{name}: animated, {getattr(image, 'n_frames', 2)} frames; save one frame as PNG")
     if image.mode == "CMYK":
         raise DataError(f"{name}: CMYK, the colours of a printing press; save it again as RGB")

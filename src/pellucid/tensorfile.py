@@ -95,31 +95,59 @@ def read_tensors(path: Path, disk: Disk | None = None) -> tuple[dict[str, Tensor
     return unpack(read(disk or Disk(), Path(path), FILE_LIMIT), path)
 
 
+def read_foreign(path: Path, disk: Disk | None = None) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file that somebody else wrote, which carries no seal.
+
+    Raises:
+        RunError: missing, truncated, or sizes that do not fit the file.
+    """
+    data = read(disk or Disk(), Path(path), FILE_LIMIT)
+    read_places(data, path)
+    return load(data, path)
+
+
 def unpack(data: bytes, path: Path | str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors and the metadata in the bytes of a sealed safetensors file."""
     metadata = read_header(data, path)
+    return load(data, path), metadata
+
+
+def load(data: bytes, path: Path | str) -> dict[str, Tensor]:
+    """Return the tensors of a file whose header was checked."""
     import safetensors.torch  # imports torch: see kind
 
     try:
-        tensors = safetensors.torch.load(data)
+        return safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise RunError(f"{path} is damaged: {error}") from None
-    return tensors, metadata
 
 
 def read_header(data: bytes, path: Path | str) -> dict[str, str]:
     """Check seal, header and declared sizes before anything is allocated; return the metadata."""
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or not 2 <= length <= min(HEADER_LIMIT, len(data) - 8):
-        raise RunError(f"{path} is damaged: it is no safetensors file or was cut off ({len(data)} bytes)")
+    length = header_length(data, path)
     if seal_place(data[: 8 + length]) is None:
         raise RunError(f"{path} carries no SHA-256; it is damaged or was not written by pellucid")
     if not is_sealed(data, 8 + length):
         raise RunError(f"{path} is damaged: its content does not match its SHA-256")
-    header = from_json(data[8 : 8 + length], path)
-    metadata = header.pop(METADATA, None)
+    metadata = read_places(data, path)
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise RunError(f"{path} is damaged: its metadata are not strings")
+    return metadata
+
+
+def header_length(data: bytes, path: Path | str) -> int:
+    """Return how many bytes the header has, which come after the first eight."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or not 2 <= length <= min(HEADER_LIMIT, len(data) - 8):
+        raise RunError(f"{path} is damaged: it is no safetensors file or was cut off ({len(data)} bytes)")
+    return length
+
+
+def read_places(data: bytes, path: Path | str) -> Any:
+    """Check that the tensors fill the file without a gap; return what the header has as metadata."""
+    length = header_length(data, path)
+    header = from_json(data[8 : 8 + length], path)
+    metadata = header.pop(METADATA, None)
     end = 0
     for place in sorted(declared(name, entry, path) for name, entry in header.items()):
         if place[0] != end:

@@ -86,13 +86,20 @@ def read_task(name: str, words: Sequence[str], *, program: str) -> Task:
     from pellucid import config  # imported here so that --help stays fast
 
     kind = find_kind(name)
-    words = list(words)
+    words = _with_folder(kind, words)
     start = _taken(words, "--setting")
     if start is None:
         network = _value(words, "--network")
         start = network if network in config.settings(kind) else "default"
     task = _with_own_rates(config.setting(kind, start), _value(words, "--optimizer"))
     return config.parse(task, words, program=program)
+
+
+def _with_folder(kind: type[Task], words: Sequence[str]) -> list[str]:
+    """Call ``--data`` what it is for a task that learns from a folder: its field is ``folder``."""
+    if "folder" not in {field.name for field in dataclasses.fields(kind)}:
+        return list(words)
+    return [re.sub(r"^--data(?==|$)", "--folder", word) for word in words]
 
 
 def find_kind(name: str) -> type[Task]:

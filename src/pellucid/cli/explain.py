@@ -37,7 +37,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     ]
     screen.table(["method", "likeness to a random network's map", "sanity"], rows)
     paths = [write(folder, "heat", found.picture(), screen)]
-    if flags.input != "-" and sample.ndim == 2:
+    if flags.input != "-" and trained.task.takes.kind == "image":
         for name, figure in (*explain.layer_pictures(trained, sample), *explain.feature_pictures(trained)):
             paths.append(write(folder, name, figure, screen))
     return {

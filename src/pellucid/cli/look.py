@@ -39,6 +39,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     folder = flags.out or Path("runs") / f"look-{task.name}"
     found = look.counts(data)
     _tell(found, screen)
+    found |= {"found": data.facts["found"]} if "found" in data.facts else {}
+    _tell_found(data.facts.get("found", {}), screen)
     _numbers(data, flags.index, screen)
     paths = [write(folder, each, figure, screen) for each, figure in look.pictures(data, flags.index)]
     normalised = look.normalisations(task, data)
@@ -66,16 +68,29 @@ def _tell(found: dict[str, Any], screen: Screen) -> None:
     )
 
 
+def _tell_found(found: dict[str, Any], screen: Screen) -> None:
+    """Print what hurts in the data, where a task has looked for it."""
+    for name, sentences in found.items():
+        if isinstance(sentences, list):
+            screen.show(f"\n{name}: {len(sentences) or 'nothing'}")
+            for sentence in sentences:
+                screen.show(f"  {sentence}")
+
+
 def _numbers(data: Any, index: int, screen: Screen) -> None:
     """Print one image as its grid of values, an empty cell for 0."""
     import torch  # loaded by now
 
+    from pellucid.verbs.look import readable
+
     images, labels = data.train[torch.tensor([index])]
-    image, label = images[0], int(labels[0])
+    image, label = images[0].numpy(), int(labels[0])
     screen.show(
         f"\ntraining image {index}, a {data.facts['classes'][label]}, as numbers (nothing stands for 0)"
     )
-    for row in image.tolist():
+    if image.ndim == 3:
+        screen.show("red values of its middle")
+    for row in readable(image).tolist():
         screen.show("".join(f"{value:4d}" if value else "   ." for value in row))
     screen.show()
 

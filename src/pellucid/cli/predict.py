@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,29 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     flags = _parser().read(words)
     trained = _open(flags)
     from pellucid.verbs import predict  # torch is loaded by now
+    from pellucid.verbs.answers import Answers, inputs_of, printable
 
     answers: list[dict[str, Any]] = []
     problems: list[PellucidError] = []
     drawn: list[str] = []
-    for word in flags.inputs:
+    kept = Answers(flags.out, trained.facts.get("classes", [])) if flags.out else None
+    several = trained.task.takes.kind == "image"
+    every = inputs_of(flags.inputs, sys.stdin) if several else ((word, True) for word in flags.inputs)
+    for word, named in every:
+        if kept and printable(word) in kept.done:
+            continue
         try:
             stages, _ = predict.stages_of(trained, word)
         except (DataError, UsageError) as error:  # the other inputs are answered all the same
             problems.append(error)
+            if kept:
+                kept.add(word, None, str(error))
             continue
         answer = predict.answer_to(trained, predict.raw_sample(stages))
-        answers.append({"input": word, **answer.to_json()})
-        _tell(word, answer, screen)
+        answers.append({"input": printable(word), **answer.to_json()})
+        if kept:
+            kept.add(word, answer)
+        _tell(word, answer, screen) if named else _tell_shortly(printable(word), answer, screen)
         if flags.show:
             name = _name(word, drawn)
             drawn.append(name)
@@ -40,7 +51,10 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
             screen.say(f"pellucid predict: {other}")
         problems[0].found = {"answers": answers, "problems": [str(problem) for problem in problems]}
         raise problems[0]
-    return {"answers": answers}, 0
+    if not kept:
+        return {"answers": answers}, 0
+    screen.say(f"{len(answers)} answered now, {len(kept.done)} before: {flags.out}")
+    return {"answers": answers, "answered before": len(kept.done), "out": str(flags.out)}, 0
 
 
 def _parser() -> Parser:
@@ -50,7 +64,17 @@ def _parser() -> Parser:
     parser.add_argument(
         "reference", metavar="RUN|TASK|FILE.onnx", help="a run, a released model, an exported file"
     )
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a PNG or JPEG file, or valid:12")
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a picture, valid:12, a folder (with those below it), or - for names on standard input",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="a .csv or .jsonl file for the answers; what it has already is not asked again",
+    )
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--engine", choices=("torch", "onnx"), default="torch", help="what computes")
     parser.add_argument(
@@ -65,6 +89,11 @@ def _tell(word: str, answer: Any, screen: Screen) -> None:
     both = zip(answer.probabilities.values(), answer.logits.values(), strict=True)
     notes = [f"{probability:7.2%}  score {score:+.2f}" for probability, score in both]
     screen.bars(list(answer.probabilities), list(answer.probabilities.values()), notes)
+
+
+def _tell_shortly(word: str, answer: Any, screen: Screen) -> None:
+    """Print the answer to one of many in a line."""
+    screen.show(f"{word}: {screen.strong(answer.text)}  {max(answer.probabilities.values()):.1%}")
 
 
 def _open(flags: Any) -> Any:

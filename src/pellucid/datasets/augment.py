@@ -51,6 +51,53 @@ def shift(images: Tensor, uniform: Tensor, pixels: int) -> Tensor:
     return moved.reshape(images.shape)
 
 
+def shift_and_mirror(pictures: Tensor, uniform: Tensor, *, pixels: int, mirrored: Tensor) -> Tensor:
+    """Move pictures by whole pixels, what comes in being a mirror image, and mirror some of them.
+
+    Args:
+        pictures: ``(N, H, W, C)`` of any type.
+        uniform: ``(N, 2)`` in [0, 1): the move down, then right, as in ``shift``.
+        pixels: the largest move, from 0 to less than H and W.
+        mirrored: ``(N,)`` booleans: which pictures have left and right exchanged.
+    Returns:
+        the pictures, same shape and type.
+    Raises:
+        ValueError: the shapes do not fit or the move is not in the range.
+    """
+    count, height, width = pictures.shape[:3]
+    if uniform.shape != (count, 2) or mirrored.shape != (count,) or not 0 <= pixels < min(height, width):
+        raise ValueError(
+            f"shift_and_mirror: pictures {tuple(pictures.shape)}, numbers {tuple(uniform.shape)}, mirrored "
+            f"{tuple(mirrored.shape)}, {pixels} pixels; expected (N, H, W, C), (N, 2), (N,), and fewer "
+            "pixels than H and W"
+        )
+    moves = (uniform * (2 * pixels + 1)).long() - pixels  # (N, 2)
+    rows = reflected(torch.arange(height) - moves[:, :1], height)  # (N, H)
+    columns = reflected(torch.arange(width) - moves[:, 1:], width)  # (N, W)
+    columns = torch.where(mirrored[:, None], columns.flip(1), columns)
+    places = (torch.arange(count)[:, None] * height + rows)[:, :, None] * width + columns[:, None, :]
+    return pictures.reshape(count * height * width, -1).index_select(0, places.flatten()).view(pictures.shape)
+
+
+def reflected(places: Tensor, length: int) -> Tensor:
+    """Return places outside [0, length) as their mirror images inside; the border is not repeated."""
+    places = places.abs()
+    return torch.where(places >= length, 2 * (length - 1) - places, places)
+
+
+def mirror_in_turns(epoch: int, uniform: Tensor) -> Tensor:
+    """Say which pictures are mirrored: each in every second epoch, which half begins is drawn once.
+
+    Two epochs then show each picture both ways, which chance does to half of them only (Jordan 2024,
+    arXiv:2404.00498, section 3.6).
+
+    Args:
+        epoch: how often the pictures have been seen before.
+        uniform: ``(N,)`` in [0, 1), the same in every epoch.
+    """
+    return ((uniform < 0.5).long() + epoch) % 2 == 0
+
+
 def affine(
     images: Tensor,
     uniform: Tensor,

@@ -42,7 +42,7 @@ def curves(
 
     Args:
         classify: raw images to logits, ``(N, H, W)`` uint8 -> ``(N, K)``.
-        images: ``(N, H, W)`` uint8, light on dark.
+        images: ``(N, H, W)`` uint8, light on dark, or ``(N, H, W, 3)``.
         targets: ``(N,)`` classes.
     """
     untouched = metrics.accuracy(classify(images).numpy(), targets.numpy())
@@ -57,9 +57,14 @@ def curves(
 
 
 def perturbed(name: str, images: Tensor, level: float, *, seed: int = 0) -> Tensor:
-    """Return the images ``(N, H, W)`` uint8 made worse; level 0 returns them as they are."""
+    """Return the images ``(N, H, W)`` or ``(N, H, W, 3)`` uint8 made worse; level 0 returns them as they are.
+
+    The colours of a picture share their chance: all are moved the same way and get the same noise.
+    """
     if level == 0:
         return images
+    if images.ndim == 4:
+        return torch.stack([perturbed(name, colour, level, seed=seed) for colour in images.unbind(3)], 3)
     generator = torch.Generator().manual_seed(seed)
     if name == "noise":
         noise = torch.randn(images.shape, generator=generator) * (255 * level)

@@ -5,7 +5,7 @@ Everything takes numpy arrays or torch tensors and computes in float64. Targets 
 """
 
 from pellucid.metrics.classes import ClassScore, accuracy, confusion, cross_entropy, per_class, top_k, worst
-from pellucid.metrics.reliability import Calibration, calibration, fit_temperature
+from pellucid.metrics.reliability import Calibration, calibration, fit_temperature, sure_above
 from pellucid.metrics.score import Comparison, Score, Spread, mcnemar, spread, wilson
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "mcnemar",
     "per_class",
     "spread",
+    "sure_above",
     "top_k",
     "wilson",
     "worst",

@@ -69,6 +69,30 @@ def calibration(probabilities: ArrayLike, targets: ArrayLike, *, bins: int = 15)
     return Calibration(edges, confidence, hits, counts.astype(np.int64), ece)
 
 
+def sure_above(probabilities: ArrayLike, targets: ArrayLike, wanted: float) -> float:
+    """Return the probability from which on answers are right in ``wanted`` of all cases.
+
+    Who answers only when the largest probability is at least this, and says "not sure" otherwise, was right
+    that often on these samples (a selective classifier; El-Yaniv and Wiener 2010).
+
+    Args:
+        probabilities: ``(N, K)``.
+        targets: ``(N,)`` in [0, K - 1].
+        wanted: in [0, 1].
+    Returns:
+        one of the largest probabilities; 0 where all answers together are good enough, 1 where no part is.
+    """
+    shares, classes = checked_probabilities(probabilities, targets)
+    confidence, right = shares.max(1), shares.argmax(1) == classes
+    order = np.argsort(-confidence, kind="stable")
+    accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    last = np.append(np.diff(confidence[order]) != 0, True)  # answers that are equally sure stand together
+    good = np.flatnonzero((accuracy >= wanted) & last)
+    if not len(good):
+        return 1.0
+    return 0.0 if good[-1] == len(order) - 1 else float(confidence[order][good[-1]])
+
+
 def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
     """Return the temperature T in [0.05, 20] at which softmax(logits / T) is most likely.
 

@@ -89,10 +89,15 @@ def numbers(image: np.ndarray, *, title: str = "One image is a grid of numbers")
 
 
 def averages(images_per_class: Mapping[str, np.ndarray]) -> Figure:
-    """Show the mean image of each class; each entry is ``(n, H, W)`` pixels in [0, 255]."""
+    """Show the mean image of each class; each entry is ``(n, H, W)`` or ``(n, H, W, 3)`` in [0, 255]."""
     filled("images_per_class", images_per_class)
-    stacks = {name: finite(f"class {name}", stack, dimensions=3) for name, stack in images_per_class.items()}
+    stacks = {
+        name: finite(f"class {name}", stack, dimensions=(3, 4)) for name, stack in images_per_class.items()
+    }
     means = [stack.mean(axis=0, dtype=np.float64) for stack in stacks.values()]
+    means = [
+        mean if mean.ndim == 2 else mean.astype(np.uint8) for mean in means
+    ]  # floats mean [0, 1] in colour
     captions = [f"{name}: mean of {len(stack):,}" for name, stack in stacks.items()]
     columns = min(5, len(means))
     high = tiles.inches_high(len(means), columns=columns, lines=1, inches=1.6)

@@ -57,8 +57,8 @@ def walk_page(
     """Draw the whole walk: pixels, layers, scores, softmax, loss, gradients, the step, the loss after.
 
     Args:
-        pixels: ``(H, W)`` in [0, 255].
-        normalised: ``(H, W)``, what the network receives.
+        pixels: ``(H, W)`` or ``(H, W, 3)`` in [0, 255].
+        normalised: ``(H, W)``, what the network receives; of a picture in colour the red channel.
         layers: in order, ``{"name", "kind", "before", "after", "clipped"}``: values ``(U,)`` or
             ``(C, H, W)`` before and after the activation; ``after`` and ``clipped`` None where there is none.
         logits, probabilities: ``(K,)``.
@@ -68,7 +68,7 @@ def walk_page(
         step: what the step was, in words.
     """
     pixels, normalised = (
-        finite("pixels", pixels, dimensions=2),
+        finite("pixels", pixels, dimensions=(2, 3)),
         finite("normalised", normalised, dimensions=2),
     )
     logits = finite("logits", logits, dimensions=1)
@@ -109,14 +109,21 @@ def _beginning(band: Any, pixels: np.ndarray, normalised: np.ndarray) -> None:
     first, second, third = band.subplots(1, 3, width_ratios=[1, 1, 1.9])
     dress(first, f"pixels, {pixels.min()} to {pixels.max()}", "column", "row")
     drawn = first.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    colour_bar(band, drawn, first, "value")
+    if pixels.ndim == 2:
+        colour_bar(band, drawn, first, "value")
     low, high = float(normalised.min()), float(normalised.max())
-    dress(second, f"normalised, {short(low)} to {short(high)}", "column", "row")
+    red = "" if pixels.ndim == 2 else "red, "
+    dress(second, f"{red}normalised, {short(low)} to {short(high)}", "column", "row")
     limit = max(abs(low), abs(high), 1e-12)
     drawn = second.imshow(normalised, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
     colour_bar(band, drawn, second, "value")
     flat = normalised.ravel()
-    dress(third, f"flattened: {flat.size:,} values", f"position = {pixels.shape[1]} x row + column", "value")
+    dress(
+        third,
+        f"{red}flattened: {flat.size:,} values",
+        f"position = {pixels.shape[1]} x row + column",
+        "value",
+    )
     _signed_bars(third, flat)
 
 

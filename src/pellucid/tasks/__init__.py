@@ -12,12 +12,30 @@ if TYPE_CHECKING:
 
 TASKS = {
     "digits": "pellucid.tasks.digits:Digits",
+    "images": "pellucid.tasks.images:Images",
 }
 NETWORKS = {
     "digits": ("mlp", "cnn", "lenet", "example"),
+    "images": (
+        "quick",
+        "resnet20",
+        "resnet32",
+        "resnet44",
+        "resnet56",
+        "resnet110",
+        "preresnet110",
+        "preresnet164",
+        "resnet18",
+        "resnet34",
+        "resnet50",
+        "resnet101",
+        "resnet152",
+        "resnet50-v1.5",
+    ),
 }
 SUMMARIES = {
     "digits": "read handwritten digits with an MLP or a CNN (MNIST); the main job",
+    "images": "classify your own folder of pictures, one sub-folder a class",
 }
 
 

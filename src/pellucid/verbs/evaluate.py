@@ -21,6 +21,7 @@ from pellucid.verbs.trained import Trained
 
 WORST = 40  # mistakes in the gallery
 EMBEDDED = 1000  # test samples in the two-dimensional picture
+SPOILED = 1000  # test pictures in colour that are made worse; grey ones are cheap and all are
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,10 @@ def _add_images(trained: Trained, test: Any, document: dict[str, Any], arrays: d
     """Add what needs the images: robustness, the worst mistakes' pictures, features for the map."""
     targets, logits = arrays["targets"], arrays["logits"]
     raw, _ = test[torch.arange(len(test))]
-    if raw.ndim == 3 and raw.dtype == torch.uint8:
-        found = robustness.curves(lambda images: _classify(trained, images), raw, torch.from_numpy(targets))
+    if raw.ndim in (3, 4) and raw.dtype == torch.uint8:
+        every = 1 if raw.ndim == 3 else -(-len(raw) // SPOILED)
+        spoiled, known = raw[::every], torch.from_numpy(targets)[::every]
+        found = robustness.curves(lambda images: _classify(trained, images), spoiled, known)
         document["robustness"] = {
             name: {
                 "levels": list(curve.levels),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 UNITS = 8  # units of a layer whose exciting images are shown
 SEARCHED = 2000  # validation images among which they are looked for
 MAPS = 24  # feature maps of a layer that are shown
+BENDS = ("ReLU", "GELU")  # kinds of layers that are shown before and after
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Explanation:
 def explain(ready: Ready, sample: np.ndarray, target: int | None = None) -> Explanation:
     """Explain the answer to one raw sample; ``target`` picks another class than the answer's."""
     inputs, answer = prepared(ready, sample), answer_to(ready, sample)
-    names = list(answer.probabilities)
-    chosen = names.index(answer.text) if target is None else target
+    names, chances = list(answer.probabilities), list(answer.probabilities.values())
+    chosen = chances.index(max(chances)) if target is None else target
     task, facts = ready.task, ready.facts
     maps = task.explain(ready.network, inputs, chosen, facts)
     twins = task.explain(sanity.randomised(ready.network, seed=0), inputs, chosen, facts)
@@ -71,12 +72,12 @@ def explain(ready: Ready, sample: np.ndarray, target: int | None = None) -> Expl
 
 
 def layer_pictures(ready: Ready, sample: np.ndarray) -> Iterator[tuple[str, Figure]]:
-    """Draw what each layer made of one sample: (name, figure), feature maps before and after ReLU."""
+    """Draw what each layer made of one sample: (name, figure), feature maps before and after they bend."""
     for layer in inside.layers(ready.network, prepared(ready, sample)):
         before, after = layer.before[0], layer.after[0]
-        if layer.kind == "ReLU" and before.ndim == 3:
+        if layer.kind in BENDS and before.ndim == 3:
             maps = " x ".join(map(str, before.shape))
-            title = f"{layer.name}: {maps}, before and after ReLU"
+            title = f"{layer.name}: {maps}, before and after {layer.kind}"
             yield f"maps-{layer.name}", features.feature_maps(before[:MAPS], after[:MAPS], title=title)
 
 
@@ -96,8 +97,8 @@ def feature_pictures(ready: Ready) -> Iterator[tuple[str, Figure]]:
 
 
 def rectified(network: nn.Module) -> list[str]:
-    """Return the names of the ReLU layers, in order."""
-    return [name for name, module in network.named_modules() if isinstance(module, nn.ReLU)]
+    """Return the names of the ReLU and GELU layers, in order."""
+    return [name for name, module in network.named_modules() if isinstance(module, (nn.ReLU, nn.GELU))]
 
 
 def _exciting(network: nn.Module, images: Tensor, raw: Tensor, layer: str) -> Figure:

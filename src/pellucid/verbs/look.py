@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SAMPLED = 5000  # training images for histograms
 SHEET = 10  # samples of a class on the sheet
+MOST_NUMBERS = 32  # along a side of an image in colour
 
 
 def counts(data: Data) -> dict[str, Any]:
@@ -44,16 +45,28 @@ def counts(data: Data) -> dict[str, Any]:
 
 
 def pictures(data: Data, index: int) -> Iterator[tuple[str, Figure]]:
-    """Draw a sample sheet, one image as numbers, the flattening, and the average image of each class."""
+    """Draw a sample sheet, one image as numbers, the flattening, and the average image of each class.
+
+    Of a picture in colour the numbers are those of one channel, and the flattening is left out.
+    """
     raw, labels = (tensor.numpy() for tensor in data.train[torch.arange(len(data.train))])
     names = data.facts["classes"]
     chosen = np.concatenate([np.flatnonzero(labels == i)[:SHEET] for i in range(len(names))])
     yield "samples", images.sheet(raw[chosen], labels[chosen], names, columns=SHEET)
     title = f"Training image {index}, a {names[labels[index]]}, is a grid of numbers"
-    yield "numbers", images.numbers(raw[index], title=title)
-    yield "flattening", images.flattening(raw[index])
+    yield "numbers", images.numbers(readable(raw[index]), title=title)
+    if raw.ndim == 3:
+        yield "flattening", images.flattening(raw[index])
     by_class = {name: raw[labels == i] for i, name in enumerate(names) if (labels == i).any()}
     yield "averages", images.averages(by_class)
+
+
+def readable(image: np.ndarray) -> np.ndarray:
+    """Return what can be shown as numbers: ``(H, W)`` itself, red values in the middle of ``(H, W, 3)``."""
+    if image.ndim == 2:
+        return image
+    top, left = (max(0, size - MOST_NUMBERS) // 2 for size in image.shape[:2])
+    return image[top : top + MOST_NUMBERS, left : left + MOST_NUMBERS, 0]
 
 
 def normalisations(task: Task, data: Data) -> dict[str, tuple[Task, np.ndarray]]:

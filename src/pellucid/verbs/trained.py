@@ -53,7 +53,10 @@ def open_trained(reference: str | Path, kind: type[Task] | None = None) -> Train
     """
     run = Run.open(locate(reference))
     task = restored(run, kind)
-    weights, _ = run.weights()
+    weights, saved = run.weights()
+    facts = run.facts
+    if "sure_above" in (saved["scores"] or {}):  # chosen on validation, and needed to answer
+        facts = {**facts, "sure_above": saved["scores"]["sure_above"]["value"]}
     try:
         with torch.device(
             "meta"
@@ -76,7 +79,7 @@ def open_trained(reference: str | Path, kind: type[Task] | None = None) -> Train
         raise RunError(f"{run.path}: the weights {broken[0]} hold NaN or infinity; train again")
     network = task.model(run.facts)
     network.load_state_dict({name: tensor.to(mine[name].dtype) for name, tensor in weights.items()})
-    return Trained(run=run, task=task, facts=run.facts, network=network.eval().requires_grad_(False))
+    return Trained(run=run, task=task, facts=facts, network=network.eval().requires_grad_(False))
 
 
 def next_run(task: Task) -> Path:
