@@ -15,7 +15,7 @@ from pellucid.tasks import TASKS
 from pellucid.tasks.digits import tiny
 
 STRANGER = str(Path(__file__).resolve().parent.parent / "docs" / "examples" / "shapes.py")
-FIELD = {"digits": "hidden=8,16x8", STRANGER: "maps=2,3"}
+FIELD = {"digits": "hidden=8,16x8", "images": "covered=0.0,0.2", STRANGER: "maps=2,3"}
 WITHOUT_RUN = {  # TASK stands for the task; everything is written into the folder of the test
     "look": ["look", "TASK", "--setting", "tiny", "--measure-steps", "2"],
     "model": ["model", "TASK", "--setting", "tiny"],

@@ -37,6 +37,9 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     ]
     screen.table(["method", "likeness to a random network's map", "sanity"], rows)
     paths = [write(folder, "heat", found.picture(), screen)]
+    whole = explain.photo_picture(found, stages)
+    if whole is not None:
+        paths.append(write(folder, "photo", whole, screen))
     if flags.input != "-" and trained.task.takes.kind == "image":
         for name, figure in (*explain.layer_pictures(trained, sample), *explain.feature_pictures(trained)):
             paths.append(write(folder, name, figure, screen))

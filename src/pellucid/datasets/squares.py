@@ -80,6 +80,23 @@ def square(picture: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(image)
 
 
+def over_the_photo(values: np.ndarray, photo: tuple[int, int]) -> np.ndarray:
+    """Lay a map of the square back over the photograph the square was the middle of.
+
+    Args:
+        values: ``(S, S)``, such as where the network looked.
+        photo: height and width of the photograph.
+    Returns:
+        ``(H, W)`` floats, 0 where the network saw nothing.
+    """
+    side = min(photo)
+    top, left = (photo[0] - side) // 2, (photo[1] - side) // 2
+    image = Image.fromarray(values.astype(np.float32)).resize((side, side), Image.Resampling.BILINEAR)
+    whole = np.zeros(photo, np.float32)
+    whole[top : top + side, left : left + side] = np.asarray(image)
+    return whole
+
+
 def short_side(listing: Listing, sample: int = 200) -> int:
     """Return the median of the shorter sides of some pictures, in pixels, from what they decode to."""
     step = max(1, len(listing.entries) // sample)

@@ -1,4 +1,4 @@
-"""Answers to many inputs: folders and lists become inputs, and a CSV or JSON-lines file keeps what was answered.
+"""Answers to many inputs: folders and lists become inputs, and a CSV or JSON-lines file keeps the answers.
 
 The file is written line by line, so whoever asks again with the same file goes on where it stopped.
 """

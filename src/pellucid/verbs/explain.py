@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pellucid.datasets.squares import over_the_photo
 from pellucid.explain import inside, sanity
 from pellucid.plots import features
 from pellucid.task import Answer
@@ -19,9 +20,11 @@ from pellucid.verbs.trained import Ready
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Layer = TypeVar("Layer")
 UNITS = 8  # units of a layer whose exciting images are shown
 SEARCHED = 2000  # validation images among which they are looked for
 MAPS = 24  # feature maps of a layer that are shown
+LAYERS = 4  # of each kind, from the first to the last
 BENDS = ("ReLU", "GELU")  # kinds of layers that are shown before and after
 
 
@@ -71,14 +74,24 @@ def explain(ready: Ready, sample: np.ndarray, target: int | None = None) -> Expl
     return Explanation(answer, names[chosen], maps, twins, similarity, sample)
 
 
+def photo_picture(found: Explanation, stages: dict[str, np.ndarray]) -> Figure | None:
+    """Draw Grad-CAM over the whole photograph, where the sample is the photograph's middle; None elsewhere."""
+    photo = stages.get("photo")
+    if photo is None or photo.shape == found.sample.shape or "Grad-CAM" not in found.maps:
+        return None
+    shown = photo[:, :, :3] if photo.ndim == 3 else photo
+    maps = {"Grad-CAM": over_the_photo(found.maps["Grad-CAM"], shown.shape[:2])}
+    return features.heat(shown, maps, title=f"Why {found.target}? Where the network looked in the photograph")
+
+
 def layer_pictures(ready: Ready, sample: np.ndarray) -> Iterator[tuple[str, Figure]]:
     """Draw what each layer made of one sample: (name, figure), feature maps before and after they bend."""
-    for layer in inside.layers(ready.network, prepared(ready, sample)):
+    every = inside.layers(ready.network, prepared(ready, sample))
+    for layer in spaced([each for each in every if each.kind in BENDS and each.before.ndim == 4]):
         before, after = layer.before[0], layer.after[0]
-        if layer.kind in BENDS and before.ndim == 3:
-            maps = " x ".join(map(str, before.shape))
-            title = f"{layer.name}: {maps}, before and after {layer.kind}"
-            yield f"maps-{layer.name}", features.feature_maps(before[:MAPS], after[:MAPS], title=title)
+        maps = " x ".join(map(str, before.shape))
+        title = f"{layer.name}: {maps}, before and after {layer.kind}"
+        yield f"maps-{layer.name}", features.feature_maps(before[:MAPS], after[:MAPS], title=title)
 
 
 def feature_pictures(ready: Ready) -> Iterator[tuple[str, Figure]]:
@@ -87,13 +100,20 @@ def feature_pictures(ready: Ready) -> Iterator[tuple[str, Figure]]:
     first = inside.first_weights(ready.network, shape=(1, *shape) if len(shape) == 2 else None)
     if first.ndim == 3:  # (units, H, W): a weight for every pixel
         yield "first-weights", features.weights(first[:100])
-    for name, kernels in inside.filters(ready.network).items():
+    for name, kernels in spaced(list(inside.filters(ready.network).items())):
         yield f"filters-{name}", features.filters(kernels, title=f"Convolution filters of {name}")
     valid = ready.task.data().valid
     raw, _ = valid[torch.arange(min(SEARCHED, len(valid)))]
     images, _ = ready.task.prepare(raw, facts=ready.facts)
-    for name in rectified(ready.network):
+    for name in spaced(rectified(ready.network)):
         yield f"exciting-{name}", _exciting(ready.network, images, raw, name)
+
+
+def spaced(layers: list[Layer]) -> list[Layer]:
+    """Return at most ``LAYERS`` of them, evenly spaced from the first to the last."""
+    if len(layers) <= LAYERS:
+        return layers
+    return [layers[round(i * (len(layers) - 1) / (LAYERS - 1))] for i in range(LAYERS)]
 
 
 def rectified(network: nn.Module) -> list[str]:

@@ -1,0 +1,208 @@
+"""Your own pictures, from a folder to answers: what the task promises beyond the contract."""
+
+import csv
+import dataclasses
+import io
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from pellucid import metrics
+from pellucid.cli.main import main
+from pellucid.datasets import shapes
+from pellucid.errors import RunError, UsageError
+from pellucid.models.resnet import resnet
+from pellucid.tasks.images import Images, paper, tiny
+from pellucid.training import Training
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    patch = pytest.MonkeyPatch()
+    patch.setenv("PELLUCID_CACHE", str(tmp_path_factory.mktemp("cache")))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory, cache):
+    root = tmp_path_factory.mktemp("photos")
+    shapes.write(root / "all", each=25)
+    shutil.rmtree(root / "all" / "triangle")
+    (root / "all" / "disc" / "notes.jpg").write_text("no picture")
+    return root / "all"
+
+
+@pytest.fixture(scope="module")
+def run(photos, tmp_path_factory):
+    """Fifty pictures in two classes, trained from the command line as anyone would."""
+    path = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["train", "images", "--data", str(photos), "--least-steps", "40", "--widths", "8", "16", "16",
+                 "--size", "16", "--out", str(path)]) == 0  # fmt: skip
+    return path
+
+
+def said(capsys, *words):
+    capsys.readouterr()
+    code = main(["--json", *map(str, words)])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_a_score_of_few_pictures_comes_with_a_wide_interval(run, capsys):
+    code, document = said(capsys, "evaluate", run)
+    score = document["result"]["scores"]["accuracy"]
+    assert (code, score["n"]) == (0, 10)
+    assert score["high"] - score["low"] > 0.2
+
+
+def test_what_was_left_out_stands_in_the_run(run):
+    found = json.loads((run / "facts.json").read_text())["found"]
+    assert len(found["left out"]) == 1
+    assert found["left out"][0].startswith("disc/notes.jpg: not a picture")
+
+
+def test_look_tells_what_hurts(photos, capsys, tmp_path):
+    code, document = said(
+        capsys, "look", "images", "--data", photos, "--size", "16", "--out", tmp_path / "look"
+    )
+    assert code == 0
+    assert document["result"]["found"]["left out"][0].startswith("disc/notes.jpg")
+
+
+def test_predict_takes_folders_and_lists_and_goes_on_where_it_stopped(
+    run, photos, tmp_path, capsys, monkeypatch
+):
+    out = tmp_path / "answers.csv"
+    code, document = said(capsys, "predict", run, photos, "--out", out)
+    assert code == 4  # one file is no picture
+    rows = list(csv.DictReader(out.open()))
+    assert (len(rows), sum(bool(row["problem"]) for row in rows)) == (51, 1)
+    assert all(
+        float(r["disc"]) + float(r["square"]) == pytest.approx(1, abs=1e-5) for r in rows if not r["problem"]
+    )
+
+    whole = out.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    out.write_bytes(b"".join(lines[:20]) + lines[20][:-9])  # killed in the middle of a line
+    (photos / "disc" / "0.png").touch()
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{row['input']}\n" for row in rows)))
+    said(capsys, "predict", run, "-", "--out", out)
+    assert out.read_bytes() == whole
+
+
+def test_json_lines_hold_the_same_answers(run, photos, tmp_path, capsys):
+    out = tmp_path / "answers.jsonl"
+    said(capsys, "predict", run, photos / "square", "--out", out)
+    first = json.loads(out.read_text().splitlines()[0])
+    assert set(first) == {"input", "answer", "probability", "disc", "square", "problem"}
+    code, document = said(capsys, "predict", run, photos / "square", "--out", out)
+    assert (code, document["result"]["answered before"], document["result"]["answers"]) == (0, 25, [])
+
+
+def test_an_answers_file_of_something_else_is_left_alone(run, photos, tmp_path, capsys):
+    out = tmp_path / "diary.csv"
+    out.write_text("dear diary\n")
+    code, _ = said(capsys, "predict", run, photos / "square", "--out", out)
+    assert (code, out.read_text()) == (2, "dear diary\n")
+
+
+def test_explain_lays_grad_cam_over_the_whole_photograph(run, tmp_path, capsys):
+    pixels = np.random.default_rng(0).integers(0, 256, (120, 200, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    code, document = said(capsys, "explain", run, tmp_path / "photo.png", "--out", tmp_path / "why")
+    names = {path.rpartition("/")[2] for path in document["result"]["pictures"]}
+    assert code == 0
+    assert "photo.png" in names
+
+
+def test_an_answer_below_the_threshold_is_not_sure():
+    facts = {"classes": ["cat", "dog"], "sure_above": 0.8}
+    task = Images()
+    assert task.answer(torch.tensor([2.0, 0.0]), facts).text == "cat"  # 0.88
+    assert task.answer(torch.tensor([1.0, 0.0]), facts).text == "not sure (cat?)"  # 0.73
+
+
+def test_the_threshold_is_where_answers_are_right_often_enough():
+    sure = np.array([0.95, 0.9, 0.8, 0.7, 0.6])
+    probabilities = np.stack([sure, 1 - sure], 1)
+    targets = np.array([0, 0, 0, 1, 0])  # the fourth is wrong
+    assert metrics.sure_above(probabilities, targets, 0.95) == 0.8
+    assert metrics.sure_above(probabilities, targets, 0.8) == 0.0  # 4 of 5 are right
+    assert metrics.sure_above(probabilities, 1 - targets * 0, 0.95) == 1.0
+
+
+def test_the_threshold_of_validation_travels_with_the_weights(run):
+    from pellucid.verbs.trained import open_trained
+
+    trained = open_trained(run)
+    assert trained.facts["sure_above"] == trained.run.weights()[1]["scores"]["sure_above"]["value"]
+
+
+def test_few_pictures_are_seen_often_enough():
+    task = dataclasses.replace(Images(), training=Training(epochs=2, batch_size=64), least_steps=100)
+    training = task._with_enough_steps(30).training
+    assert (training.batch_size, training.epochs) == (8, 25.0)  # 4 batches of 8 an epoch
+    assert task._with_enough_steps(100_000) == task
+
+
+def test_class_weights_weigh_the_rare_class_more():
+    facts = {"classes": ["a", "b"], "class_weights": [0.5, 5.0]}
+    outputs, targets = torch.tensor([[0.0, 1.0], [0.0, 1.0]]), torch.tensor([0, 1])
+    plain = Images(label_smoothing=0.0).loss(outputs, targets, facts)
+    weighted = Images(label_smoothing=0.0, balance="weights").loss(outputs, targets, facts)
+    losses = -outputs.log_softmax(1)[[0, 1], targets]
+    assert plain == pytest.approx(float(losses.mean()))
+    assert weighted == pytest.approx(float((0.5 * losses[0] + 5 * losses[1]) / 5.5))
+
+
+@pytest.mark.parametrize("mix", ["mixup", "cutmix"])
+def test_mixed_targets_train(mix, cache):
+    task = dataclasses.replace(tiny(), mix=mix, training=Training(steps=2, batch_size=8))
+    learner = task.learner(task.data())
+    _, targets = batch = next(learner.batches(0))
+    assert targets.sum(1) == pytest.approx(torch.ones(8))
+    assert torch.isfinite(learner.update(batch, 0))
+
+
+def fine_tuned(tmp_path, **more):
+    torch.manual_seed(3)
+    source = resnet("resnet20", 1000)
+    save_file(
+        {f"module.{name}": tensor for name, tensor in source.state_dict().items()}, tmp_path / "w.safetensors"
+    )
+    training = Training(steps=10, batch_size=8, optimizer="sgd", learning_rate=0.1)
+    task = dataclasses.replace(paper(), size=16, weights=str(tmp_path / "w.safetensors"), frozen=0.5, least_steps=0,
+                               training=training, **more)  # fmt: skip
+    return source, task.learner(task.data())
+
+
+def test_given_weights_rest_at_first_and_learn_later(tmp_path, cache):
+    source, learner = fine_tuned(tmp_path)
+    kept = {
+        name: learner.network.state_dict()[name].clone()
+        for name in ("conv1.weight", "bn1.running_mean", "fc.weight")
+    }
+    assert torch.equal(kept["conv1.weight"], source.conv1.weight)
+    batches = learner.batches(0)
+    for step in range(5):
+        learner.update(next(batches), step)
+    now = learner.network.state_dict()
+    assert [torch.equal(now[name], kept[name]) for name in kept] == [True, True, False]
+    learner.update(next(batches), 5)
+    assert not torch.equal(learner.network.state_dict()["conv1.weight"], kept["conv1.weight"])
+
+
+def test_weights_of_another_network_name_the_file(tmp_path, cache):
+    with pytest.raises(RunError, match=r"w\.safetensors: the weights are of another network"):
+        fine_tuned(tmp_path, network="resnet32")
+
+
+def test_imagenet_weights_for_the_papers_strides_are_refused():
+    with pytest.raises(UsageError, match=r"take --network resnet50-v1\.5"):
+        Images(weights="w.safetensors", network="resnet50")
