@@ -33,6 +33,7 @@ NAMES = {
     "pytorch_example": "PyTorch's MNIST example, an image at a time",
     "without_looks": "the same steps without a look for NaN",
     "bare_loop": "the bare loop, same steps",
+    "plain_images": "plain PyTorch, a file at a time, same network",
     "import_torch": '`python -c "import torch"`',
     "python": '`python -c "pass"`',
 }

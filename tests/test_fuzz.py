@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pellucid import media
-from pellucid.datasets import handwriting, idx, mnist, npz
+from pellucid.datasets import folder, handwriting, idx, mnist, npz, squares
 from pellucid.errors import PellucidError
 
 IMAGES, LABELS = mnist.tiny(20, 0)
@@ -32,13 +32,26 @@ def exif():
     return tags
 
 
+def photograph(content):
+    return squares.square(media.picture(content, decoders=media.PHOTOGRAPHS), 16)
+
+
 COLOUR = Image.fromarray(NOISE)
+FRAMES = [Image.fromarray(np.roll(NOISE, 9 * i, 0)) for i in range(3)]
 LOADERS = {
     "idx": (lambda content: idx.parse(content, name="x"), idx.encode(IMAGES), fuzz.idx),
     "npz": (lambda content: npz.parse(content, ["a", "b"], name="x"), npz_of(a=IMAGES, b=LABELS), fuzz.npz),
     "png": (media.picture, encoded(COLOUR, "PNG"), fuzz.png),
     "palette png": (media.picture, encoded(COLOUR.quantize(16), "PNG", transparency=3), fuzz.png),
     "jpeg": (media.picture, encoded(COLOUR, "JPEG", exif=exif()), fuzz.jpeg),
+    "webp": (photograph, encoded(COLOUR, "WEBP", exif=exif()), fuzz.scramble),
+    "animated webp": (
+        photograph,
+        encoded(FRAMES[0], "WEBP", save_all=True, append_images=FRAMES[1:]),
+        fuzz.scramble,
+    ),
+    "gif": (photograph, encoded(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:]), fuzz.scramble),
+    "photograph": (photograph, encoded(COLOUR, "JPEG", exif=exif()), fuzz.jpeg),
     "progressive jpeg": (media.picture, encoded(COLOUR, "JPEG", progressive=True), fuzz.jpeg),
 }
 
@@ -51,6 +64,18 @@ def test_every_broken_file_is_read_or_refused(kind):
     read, refused = fuzz.survives(load, content, mutate=mutate)
     assert read + refused == fuzz.COUNT
     assert refused > fuzz.COUNT / 10  # the mutations do break something
+
+
+def test_every_broken_list_of_pictures_is_read_or_refused(tmp_path):
+    (tmp_path / "a.png").write_bytes(LOADERS["png"][1])
+    rows = 'path,label,split\na.png,cat,train\n"a.png","d,og",test\n./a.png,\u732b,valid\n'
+
+    def load(content):
+        (tmp_path / "list.csv").write_bytes(content)
+        folder.scan(tmp_path / "list.csv")
+
+    read, refused = fuzz.survives(load, rows.encode(), mutate=fuzz.scramble)
+    assert read + refused == fuzz.COUNT
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts /proc/self/fd")

@@ -79,7 +79,7 @@ def test_predict_takes_folders_and_lists_and_goes_on_where_it_stopped(
     run, photos, tmp_path, capsys, monkeypatch
 ):
     out = tmp_path / "answers.csv"
-    code, document = said(capsys, "predict", run, photos, "--out", out)
+    code, _ = said(capsys, "predict", run, photos, "--out", out)
     assert code == 4  # one file is no picture
     rows = list(csv.DictReader(out.open()))
     assert (len(rows), sum(bool(row["problem"]) for row in rows)) == (51, 1)

@@ -75,7 +75,7 @@ def explain(ready: Ready, sample: np.ndarray, target: int | None = None) -> Expl
 
 
 def photo_picture(found: Explanation, stages: dict[str, np.ndarray]) -> Figure | None:
-    """Draw Grad-CAM over the whole photograph, where the sample is the photograph's middle; None elsewhere."""
+    """Draw Grad-CAM over the whole photograph, where the sample is its middle; None elsewhere."""
     photo = stages.get("photo")
     if photo is None or photo.shape == found.sample.shape or "Grad-CAM" not in found.maps:
         return None
