@@ -28,7 +28,7 @@ from time import perf_counter, process_time
 import results
 from results import FOLDER, Row, number
 
-ROUNDS, STEPS = 3, 8
+ROUNDS, STEPS = 3, 6
 BATCH, TRAINED_ON = 256, 26_998
 
 

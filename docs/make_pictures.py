@@ -45,6 +45,9 @@ COMMANDS = {  # name of the output -> command, in order
     "compare": "compare digits --over optimizer=sgd,momentum,rmsprop,adam --epochs 1 --evaluate-every 43"
     " --seeds 2 --out compare",
     "lr-find": "lr-find digits --out lr-find.png",
+    "look-images": "look images --out look-images",
+    "train-images": "train images --widths 16 32 32 --out runs/shapes",
+    "explain-images": "explain runs/shapes shape.png --out explain-shape",
 }
 MADE = {  # picture of the docs -> file that a command wrote
     "samples": "look/samples.png",
@@ -70,6 +73,8 @@ MADE = {  # picture of the docs -> file that a command wrote
     "comparison": "compare/comparison.png",
     "race": "compare/race-valley.png",
     "lr-find": "lr-find.png",
+    "images-samples": "look-images/samples.png",
+    "images-photo": "explain-shape/photo.png",
 }
 FIVE = [[(74, 22), (44, 24), (40, 50)], [(40, 50), (58, 44), (74, 56), (72, 76), (54, 86), (36, 78)]]
 
@@ -88,6 +93,7 @@ def make() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(contextlib.chdir(folder))
         photograph(seed=7).save("photo.jpg", quality=82)
+        shape_on_a_wall(seed=3).save("shape.png")
         said = {name: run(command) for name, command in COMMANDS.items()}
         PICTURES.mkdir(exist_ok=True)
         (PICTURES / "photo.jpg").write_bytes(Path("photo.jpg").read_bytes())
@@ -163,6 +169,15 @@ def photograph(seed: int) -> Image.Image:
     pixels = (paper * (1 - 0.88 * ink) + blue * 0.88 * ink) * light[..., None]
     pixels += random.normal(0, 4, (height, width, 1)) + random.normal(0, 2, (height, width, 3))
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.7))
+
+
+def shape_on_a_wall(seed: int) -> Image.Image:
+    """Draw a triangle in a wide picture, off its middle."""
+    random = np.random.default_rng(seed)
+    wall = np.clip(random.normal(90, 8, (240, 400, 3)) + [40, 60, 0], 0, 255)
+    y, x = np.mgrid[0:240, 0:400]
+    inside = (abs(y - 130) < 60) & (abs(x - 235) < (y - 70) / 2)
+    return Image.fromarray(np.where(inside[..., None], [200, 40, 60], wall).astype(np.uint8))
 
 
 def spline(points: np.ndarray, steps: int = 60) -> np.ndarray:
