@@ -365,6 +365,12 @@ def tiny() -> Images:
     return Images(size=16, widths=(8, 16, 16), covered=0.0, least_steps=0, training=training)
 
 
+def cifar_long() -> Images:
+    """Wider and longer: by the arithmetic of LOG.md 40 minutes on one core alone. No score is known yet."""
+    training = dataclasses.replace(cifar().training, epochs=24)
+    return dataclasses.replace(cifar(), widths=(64, 256, 256), training=training)
+
+
 def paper() -> Images:
     """ResNet-20 for CIFAR-10 as in He et al. 2015, section 4.2: 64,000 steps of 128, 91.25 % with all 50,000.
 
