@@ -34,6 +34,7 @@ NAMES = {
     "without_looks": "the same steps without a look for NaN",
     "textcnn_pytorch": "plain PyTorch port, Conv2d and dense Adadelta",
     "bare_loop": "the bare loop, same steps",
+    "plain_images": "plain PyTorch, a file at a time, same network",
     "import_torch": '`python -c "import torch"`',
     "python": '`python -c "pass"`',
 }

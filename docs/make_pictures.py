@@ -51,6 +51,9 @@ COMMANDS = {  # name of the output -> command, in order
     "sketches-strokes": "look sketches --dataset strokes --measure-steps 0 --out sketches-strokes",
     "sketches-predict": "predict sketches docs/examples/cat.ndjson --show sketches",
     "sketches-explain": "explain sketches docs/examples/cat.ndjson --out sketches-explain",
+    "look-images": "look images --out look-images",
+    "train-images": "train images --widths 16 32 32 --out runs/shapes",
+    "explain-images": "explain runs/shapes shape.png --out explain-shape",
 }
 MADE = {  # picture of the docs -> file that a command wrote
     "samples": "look/samples.png",
@@ -81,6 +84,8 @@ MADE = {  # picture of the docs -> file that a command wrote
     "sketches-strokes": "sketches-strokes/strokes.png",
     "sketches-stages": "sketches/cat-stages.png",
     "sketches-why": "sketches-explain/strokes.png",
+    "images-samples": "look-images/samples.png",
+    "images-photo": "explain-shape/photo.png",
 }
 FIVE = [[(74, 22), (44, 24), (40, 50)], [(40, 50), (58, 44), (74, 56), (72, 76), (54, 86), (36, 78)]]
 
@@ -104,6 +109,7 @@ def make() -> None:
         if not Path("docs").exists():
             Path("docs").symlink_to(DOCS)
         said = {name: run(command) for name, command in commands.items()}
+        shape_on_a_wall(seed=3).save("shape.png")
         PICTURES.mkdir(exist_ok=True)
         (PICTURES / "photo.jpg").write_bytes(Path("photo.jpg").read_bytes())
         for name, path in MADE.items():
@@ -182,6 +188,15 @@ def photograph(seed: int) -> Image.Image:
     pixels = (paper * (1 - 0.88 * ink) + blue * 0.88 * ink) * light[..., None]
     pixels += random.normal(0, 4, (height, width, 1)) + random.normal(0, 2, (height, width, 3))
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.7))
+
+
+def shape_on_a_wall(seed: int) -> Image.Image:
+    """Draw a triangle in a wide picture, off its middle."""
+    random = np.random.default_rng(seed)
+    wall = np.clip(random.normal(90, 8, (240, 400, 3)) + [40, 60, 0], 0, 255)
+    y, x = np.mgrid[0:240, 0:400]
+    inside = (abs(y - 130) < 60) & (abs(x - 235) < (y - 70) / 2)
+    return Image.fromarray(np.where(inside[..., None], [200, 40, 60], wall).astype(np.uint8))
 
 
 def spline(points: np.ndarray, steps: int = 60) -> np.ndarray:

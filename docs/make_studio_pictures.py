@@ -57,7 +57,11 @@ def main(names: list[str]) -> None:
     from playwright.sync_api import sync_playwright
 
     chromium = os.environ.get("PELLUCID_CHROMIUM") or shutil.which("chromium")
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as address, sync_playwright() as player:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder)) as address,
+        sync_playwright() as player,
+    ):
         browser = player.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport=SIZE, reduced_motion="reduce")
         page.goto(f"{address}#token={TOKEN}")

@@ -21,6 +21,7 @@ from PIL import Image
 
 from pellucid import errors
 from pellucid.cli.main import VERBS, main
+from pellucid.datasets import shapes
 from pellucid.tasks import TASKS
 from pellucid.zoo import released
 
@@ -66,6 +67,7 @@ def folder(tmp_path, monkeypatch):
     """A folder as a reader has it: the clone's docs, a photograph, and no runs yet."""
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     Image.open(ROOT / "docs/pictures/photo.jpg").save(tmp_path / "photo.png")
+    shapes.write(tmp_path / "photos", each=12)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     return tmp_path

@@ -10,7 +10,18 @@ import pytest
 from PIL import Image
 
 from pellucid import media
-from pellucid.datasets import drawings, handwriting, idx, labelled, mnist, npz, sentences, wordvectors
+from pellucid.datasets import (
+    drawings,
+    folder,
+    handwriting,
+    idx,
+    labelled,
+    mnist,
+    npz,
+    sentences,
+    squares,
+    wordvectors,
+)
 from pellucid.errors import PellucidError
 
 IMAGES, LABELS = mnist.tiny(20, 0)
@@ -70,7 +81,14 @@ def table(kind):
 
 
 WORDS = wordvectors.WordVectors(["a", "bc", "def"], np.arange(9, dtype=np.float32).reshape(3, 3) / 7)
+
+
+def photograph(content):
+    return squares.square(media.picture(content, decoders=media.PHOTOGRAPHS), 16)
+
+
 COLOUR = Image.fromarray(NOISE)
+FRAMES = [Image.fromarray(np.roll(NOISE, 9 * i, 0)) for i in range(3)]
 LOADERS = {
     "idx": (lambda content: idx.parse(content, name="x"), idx.encode(IMAGES), fuzz.idx),
     "npz": (lambda content: npz.parse(content, ["a", "b"], name="x"), npz_of(a=IMAGES, b=LABELS), fuzz.npz),
@@ -97,6 +115,14 @@ LOADERS = {
     ),
     "csv": (table(".csv"), b'text,label\n"good, film",pos\nbad film,neg\n"so ""so""",pos\n', fuzz.scramble),
     "jsonl": (table(".jsonl"), b'{"text": "good", "label": 1}\n{"text": "bad", "label": 0}\n', fuzz.scramble),
+    "webp": (photograph, encoded(COLOUR, "WEBP", exif=exif()), fuzz.scramble),
+    "animated webp": (
+        photograph,
+        encoded(FRAMES[0], "WEBP", save_all=True, append_images=FRAMES[1:]),
+        fuzz.scramble,
+    ),
+    "gif": (photograph, encoded(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:]), fuzz.scramble),
+    "photograph": (photograph, encoded(COLOUR, "JPEG", exif=exif()), fuzz.jpeg),
     "progressive jpeg": (media.picture, encoded(COLOUR, "JPEG", progressive=True), fuzz.jpeg),
     "ndjson": (of_file(drawings.ndjson, ".ndjson"), 2 * SKETCH, fuzz.scramble),
     "packed ndjson": (of_file(drawings.ndjson, ".ndjson.gz"), gzip.compress(2 * SKETCH), fuzz.scramble),
@@ -115,6 +141,18 @@ def test_every_broken_file_is_read_or_refused(kind):
     read, refused = fuzz.survives(load, content, mutate=mutate)
     assert read + refused == fuzz.COUNT
     assert refused > fuzz.COUNT / 10  # the mutations do break something
+
+
+def test_every_broken_list_of_pictures_is_read_or_refused(tmp_path):
+    (tmp_path / "a.png").write_bytes(LOADERS["png"][1])
+    rows = 'path,label,split\na.png,cat,train\n"a.png","d,og",test\n./a.png,\u732b,valid\n'
+
+    def load(content):
+        (tmp_path / "list.csv").write_bytes(content)
+        folder.scan(tmp_path / "list.csv")
+
+    read, refused = fuzz.survives(load, rows.encode(), mutate=fuzz.scramble)
+    assert read + refused == fuzz.COUNT
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts /proc/self/fd")

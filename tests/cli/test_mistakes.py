@@ -208,8 +208,8 @@ FLAGS = r"""
 """
 PICTURES = r"""
 4 | predict run pictures/nosuch.png | there is no such file
-4 | predict run pictures | pictures: is a directory
-4 | predict run pictures/folder.png | is a directory
+4 | predict run pictures | pictures/
+4 | predict run pictures/folder.png | the folder has no files
 4 | predict run pictures/empty.png | empty \(0 bytes\)
 4 | predict run pictures/truncated.png | truncated or damaged
 4 | predict run pictures/truncated.jpg | truncated or damaged

@@ -126,5 +126,5 @@ def test_what_computers_leave_in_folders_is_passed_over_and_counted(tmp_path):
 
 def test_no_folder_and_no_class_say_what_is_expected(tmp_path):
     for place in (tmp_path / "nowhere", tmp_path):
-        with pytest.raises(DataError, match="photos/cat/1.jpg"):
+        with pytest.raises(DataError, match=r"photos/cat/1\.jpg"):
             folder.scan(place)

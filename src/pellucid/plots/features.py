@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pellucid.plots import tiles
 from pellucid.plots.canvas import (
+    AMOUNTS,
     FONTS,
     PAPER,
     QUIET,
@@ -152,6 +153,24 @@ def heat(
             f"similarity {similarity[name]:+.2f}" if similarity and name in similarity else "random weights"
         )
         _overlay(axes, image, finite(f"twin of {name}", twins[name], dimensions=2), agrees)
+    return figure
+
+
+def over_photo(photo: np.ndarray, values: np.ndarray, *, name: str, title: str) -> Figure:
+    """Draw a photograph, and beside it the same with a map laid over it, the denser the larger its values.
+
+    Args:
+        photo: ``(H, W)`` or ``(H, W, 3)`` pixels in [0, 255].
+        values: ``(H, W)``, at least 0.
+        name: of the method that made the map.
+    """
+    photo, values = finite("photo", photo, dimensions=(2, 3)), finite(name, values, dimensions=2)
+    figure = canvas(9.5, 3.6, title)
+    plain, covered = figure.subplots(1, 2)
+    for axes, text in ((plain, "the photograph"), (covered, f"{name}, over it")):
+        bare(axes, text).imshow(photo, cmap="gray", vmin=0, vmax=255)
+    top = max(float(values.max()), 1e-12)
+    covered.imshow(values, cmap=AMOUNTS, vmin=0, vmax=top, alpha=np.clip(0.85 * values / top, 0, 1))
     return figure
 
 

@@ -176,8 +176,12 @@ class Images(Task):
 
     def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
         """Return the cross-entropy of the scores ``(N, K)`` and classes ``(N,)`` or shares ``(N, K)``."""
-        weight = outputs.new_tensor(facts["class_weights"]) if self.balance == "weights" else None
-        return functional.cross_entropy(outputs, targets, weight, label_smoothing=self.label_smoothing)
+        smoothing = self.label_smoothing
+        if self.balance != "weights":
+            return functional.cross_entropy(outputs, targets, label_smoothing=smoothing)
+        weight = outputs.new_tensor(facts["class_weights"])
+        total = functional.cross_entropy(outputs, targets, weight, label_smoothing=smoothing, reduction="sum")
+        return total / len(targets)  # not by the batch's weights: the mean over processes is then the batch's
 
     def learner(self, data: Data) -> Supervised:
         """Return supervised learning that also finds when to say "not sure", from given weights if any."""
@@ -359,6 +363,12 @@ def tiny() -> Images:
     """Made-up shapes and a narrow network: seconds, for tests and first tries."""
     training = Training(epochs=12, batch_size=24, learning_rate=0.01, ema=0.9)
     return Images(size=16, widths=(8, 16, 16), covered=0.0, least_steps=0, training=training)
+
+
+def cifar_long() -> Images:
+    """Wider and longer: by the arithmetic of LOG.md 40 minutes on one core alone. No score is known yet."""
+    training = dataclasses.replace(cifar().training, epochs=24)
+    return dataclasses.replace(cifar(), widths=(64, 256, 256), training=training)
 
 
 def paper() -> Images:

@@ -91,13 +91,13 @@ def drawn(ready: Ready) -> bool:
 
 
 def photo_picture(found: Explanation, stages: dict[str, np.ndarray]) -> Figure | None:
-    """Draw Grad-CAM over the whole photograph, where the sample is the photograph's middle; None elsewhere."""
+    """Draw Grad-CAM over the whole photograph, where the sample is its middle; None elsewhere."""
     photo = stages.get("photo")
     if photo is None or photo.shape == found.sample.shape or "Grad-CAM" not in found.maps:
         return None
     shown = photo[:, :, :3] if photo.ndim == 3 else photo
-    maps = {"Grad-CAM": over_the_photo(found.maps["Grad-CAM"], shown.shape[:2])}
-    return features.heat(shown, maps, title=f"Why {found.target}? Where the network looked in the photograph")
+    values = over_the_photo(found.maps["Grad-CAM"], shown.shape[:2])
+    return features.over_photo(shown, values, name="Grad-CAM", title=f"Why {found.target}? Where it looked")
 
 
 def layer_pictures(ready: Ready, sample: np.ndarray) -> Iterator[tuple[str, Figure]]:
