@@ -98,9 +98,7 @@ def renewed(text: str, tables: dict[str, str]) -> str:
     return BLOCK.sub(table, text)
 
 
-def all_tables(
-    speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Row] = ()
-) -> dict[str, str]:
+def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Row] = ()) -> dict[str, str]:
     """Name -> Markdown: one table a benchmark, ``speed`` for all, ``accuracy``, ``serve``."""
     names = dict.fromkeys(row["benchmark"] for row in speed)
     tables = {name: speed_table([row for row in speed if row["benchmark"] == name]) for name in names}
@@ -160,8 +158,7 @@ def serve_table(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     )
-    return _markdown(head, lines) + f"
-`{rows[0]['model']}`, {rows[0]['machine']}, {rows[0]['date']}.\n"
+    return _markdown(head, lines) + f"\n`{rows[0]['model']}`, {rows[0]['machine']}, {rows[0]['date']}.\n"
 
 
 def _system(row: Row) -> str:
