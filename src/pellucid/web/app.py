@@ -19,13 +19,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from pellucid.task import Task
-from pellucid.web import answers, batching, compare, inside, pages, results, routes, trainings
+from pellucid.web import answers, batching, compare, inside, pages, reference, results, routes, trainings
 from pellucid.web.guard import Guard
 from pellucid.web.jobs import Jobs
 from pellucid.web.library import Library
 from pellucid.web.limits import patience, raise_file_limit
 from pellucid.web.refusals import Refusal
 
+BACKLOG = 512  # connections that wait to be taken
 SECONDS_KEPT_ALIVE = 30  # an idle connection
 SECONDS_TO_END = 8  # for what is under way when the server is asked to end
 NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
@@ -70,7 +71,7 @@ def create_app(
     app.state.closing = False
     app.state.streams = set()
     app.state.batcher = batching.Batcher(counts=counts)
-    for part in (inside, routes, trainings, results, compare, answers, pages):
+    for part in (inside, routes, trainings, results, compare, answers, reference, pages):
         app.include_router(part.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _missing)
@@ -104,6 +105,7 @@ def listen(host: str, port: int) -> socket.socket:
         if os.name != "nt":  # there it would let a second server take the same port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(BACKLOG)
     except (OSError, OverflowError):
         listening.close()
         raise

@@ -64,7 +64,7 @@ def given(content_type: str, body: bytes) -> Given:
     if kind in PICTURES:
         return Given(picture=body)
     found = json_object(kind, body)
-    if len(found) != 1 or not set(found) <= set(WAYS):
+    if len(found) != 1 or not set(found) <= set(WAYS) or None in found.values():
         raise Refusal(422, "body", f"expected one of {', '.join(WAYS)} in a JSON object")
     for name in ("sample", "text"):
         if name in found and (not isinstance(found[name], str) or len(found[name]) > MOST_TEXT):

@@ -1,0 +1,285 @@
+"""R24, R30: trainings are started, watched, stopped and found again; whatever happens to the studio, they end the same."""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from commands import environment
+
+from pellucid import config, tasks
+from pellucid.run import Run
+from pellucid.verbs.train import train
+from pellucid.web.events import Tail
+from pellucid.web.jobs import outcome
+
+from .conftest import TOKEN, received  # noqa: F401
+
+FIELDS = {"hidden": [8], "steps": 500_000, "evaluate_every": 100}
+WORDS = ["--hidden", "8", "--steps", "500000", "--evaluate-every", "100"]
+
+
+class Studio:
+    """``pellucid studio`` in a process of its own."""
+
+    def __init__(self, folder, *words):
+        self.folder = folder
+        command = [
+            sys.executable,
+            "-m",
+            "pellucid",
+            "studio",
+            "--port",
+            "0",
+            "--no-browser",
+            "--token",
+            TOKEN,
+            *words,
+        ]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), cwd=folder
+        )
+        self.address = self.process.stdout.readline()
+        self.port = int(self.address.split(":")[2].split("/")[0])
+
+    def ask(self, method, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        connection.request(method, f"/api/v1{path}", None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        found = json.loads(answer.read())
+        connection.close()
+        return answer.status, found
+
+    def until(self, run, wanted, seconds=120):
+        """Wait until a run has one of some statuses; return its line."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            line = next((line for line in self.ask("GET", "/runs")[1] if line["id"] == run), None)
+            if line and wanted(line):
+                return line
+            time.sleep(0.05)
+        raise AssertionError(f"{run} is {line}")
+
+    def end(self, number):
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        self.process.stdout.close()
+        said = self.process.stderr.read()
+        self.process.stderr.close()
+        return code, said
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("studio")
+
+
+def alone(path, step):
+    """Train the same without a studio, up to a step; return what it leaves."""
+    task = config.parse(config.setting(tasks.find("digits"), "tiny"), WORDS, program="x")
+    with contextlib.closing(train(task, path)) as steps:
+        next(progress for progress in steps if progress.step == step)
+    return files(path)
+
+
+def files(path):
+    last = max((path / "resume").glob("step-*"))
+    return {
+        file.name: file.read_bytes() for file in (path / "weights.safetensors", last, path / "progress.jsonl")
+    }
+
+
+def follow(port, run, lines, *, last=None, seconds=60):
+    """Read a stream of events until so many lines of progress came; return (name, id, data) of each event."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+    connection.request(
+        "GET", f"/api/v1/runs/{run}/events", headers={} if last is None else {"Last-Event-ID": str(last)}
+    )
+    answer, found, event = connection.getresponse(), [], {}
+    assert answer.getheader("content-type") == "text/event-stream"
+    while sum(name == "progress" for name, _, _ in found) < lines:
+        line = answer.readline().decode().rstrip("\n")
+        if line:
+            name, _, value = line.partition(": ")
+            event[name] = value
+        elif event:
+            if "event" in event:
+                found.append((event["event"], event.get("id"), json.loads(event["data"])))
+            event = {}
+    connection.close()
+    return found
+
+
+def test_a_training_is_the_same_whatever_happens_to_the_studio(folder, tmp_path):
+    """Started from a form, followed, its studio killed, found by the next one, stopped, resumed: the same to the byte."""
+    first = Studio(folder)
+    status, started = first.ask("POST", "/runs", {"task": "digits", "setting": "tiny", "fields": FIELDS})
+    assert (status, started["id"]) == (202, "digits-mlp-1")
+    assert started["command"] == f"pellucid train digits --setting tiny {' '.join(WORDS)}"
+    events = follow(first.port, "digits-mlp-1", 3)
+    first.end(signal.SIGKILL)
+
+    second = Studio(folder)
+    assert second.until("digits-mlp-1", lambda line: True)["status"] == "running"
+    assert second.ask("POST", "/runs/digits-mlp-1/resume")[1]["error"]["code"] == "running"
+    assert second.ask("POST", "/runs/digits-mlp-1/stop")[0] == 202
+    assert second.ask("POST", "/runs/digits-mlp-1/stop")[0] in (202, 409)  # a second click spoils nothing
+    line = second.until("digits-mlp-1", lambda line: line["status"] != "running")
+    assert line["status"] == "paused"
+    assert 0 < line["step"] < line["steps"] == 500_000
+    assert second.ask("POST", "/runs/digits-mlp-1/resume")[0] == 202
+    second.until("digits-mlp-1", lambda now: now["status"] == "running" and now["step"] > line["step"])
+    second.process.send_signal(signal.SIGSTOP)  # a studio that hangs holds nobody up
+    time.sleep(0.5)
+    second.process.send_signal(signal.SIGCONT)
+    assert second.ask("POST", "/runs/digits-mlp-1/stop")[0] == 202
+    second.until("digits-mlp-1", lambda line: line["status"] == "paused")
+    found = files(folder / "runs" / "digits-mlp-1")
+    step = int(next(name for name in found if name.startswith("step-"))[5:17])
+    assert found == alone(tmp_path / "run", step)
+
+    lines = Run.open(folder / "runs" / "digits-mlp-1").progress()
+    told = [(int(number), data) for name, number, data in events if name == "progress"]
+    assert told == list(enumerate(lines, 1))[: len(told)]
+    rest = follow(second.port, "digits-mlp-1", 2, last=len(lines) - 2)
+    assert [(int(number), data) for name, number, data in rest if name == "progress"] == list(
+        enumerate(lines, 1)
+    )[-2:]
+    code, said = second.end(signal.SIGINT)
+    assert code == 130
+    assert TOKEN not in said
+    assert "Traceback" not in said
+
+
+def test_a_training_of_the_terminal_is_seen_and_stopped_and_a_failure_told(folder):
+    studio = Studio(folder)
+    words = [
+        sys.executable,
+        "-m",
+        "pellucid",
+        "train",
+        "digits",
+        "--setting",
+        "tiny",
+        "--steps",
+        "100000",
+        "--quiet",
+        "--out",
+        "runs/mine",
+    ]
+    terminal = subprocess.Popen(words, env=environment(), cwd=folder, stdout=subprocess.DEVNULL)
+    failing = studio.ask(
+        "POST", "/runs", {"task": "digits", "setting": "tiny", "fields": {"device": "cuda:9"}}
+    )[1]["id"]
+    try:
+        studio.until("mine", lambda line: line["status"] == "running" and line["step"] > 0)
+        assert studio.ask("POST", "/runs/mine/stop")[0] == 202
+        assert terminal.wait(60) == 130
+        assert studio.until("mine", lambda line: line["status"] == "paused")["step"] > 0
+        failed = studio.until(failing, lambda line: line["status"] == "stopped")
+        assert "cuda:9" in failed["message"]
+        assert str(folder) not in json.dumps(failed)
+        shutil.rmtree(folder / "runs" / "mine")
+        assert "mine" not in [line["id"] for line in studio.ask("GET", "/runs")[1]]
+        assert studio.ask("POST", "/runs/mine/resume")[0] == 404
+    finally:
+        terminal.kill()
+        terminal.wait()
+        assert studio.end(signal.SIGTERM)[0] == 143
+
+
+BAD = [
+    {"fields": {"epochs": -1}}, {"fields": {"optimizer": "adm"}}, {"fields": {"nothing": 1}}, {"fields": {"device": "--out"}},
+    {"fields": {"hidden": [1.5]}}, {"fields": {"hidden": []}}, {"fields": {"epochs": {"a": 1}}}, {"fields": {"device": "a\nb"}},
+    {"fields": []}, {"setting": "none"}, {"setting": 3}, {"task": "chess"}, {"task": "/etc/passwd.py"}, {"more": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", BAD, ids=str)
+def test_a_form_that_breaks_the_rules_starts_nothing(served, wrong):
+    answer = served.post("/runs", {"task": "digits", "setting": "tiny", "fields": {}} | wrong)
+    assert answer.status in (404, 422)
+    assert "--help" not in answer.body["error"]["message"]
+    assert not list(served.app.state.jobs.folder.glob("*.log"))
+
+
+def test_the_form_shows_each_field_with_the_text_below_it(served):
+    fields = {field["name"]: field for field in served.get("/tasks/digits/form?setting=cnn").body["fields"]}
+    assert fields["batch_size"]["help"] == "samples in one update, over all processes"
+    assert fields["network"]["choices"] == ["mlp", "cnn", "lenet", "example"]
+    assert (fields["network"]["default"], fields["epochs"]["default"]) == ("cnn", 10)
+    assert (fields["clip"]["type"], fields["clip"]["nullable"], fields["clip"]["group"]) == (
+        "float",
+        True,
+        "training",
+    )
+
+
+def test_words_of_a_form_mean_what_the_form_means():
+    for make in config.settings(tasks.find("digits")).values():
+        task = make()
+        values = {field["name"]: field["default"] for field in config.form(task)}
+        assert config.parse(tasks.find("digits")(), config.words(values), program="x") == task
+
+
+def test_a_tail_gives_whole_lines_once_and_tells_when_lines_are_gone(tmp_path):
+    log = tmp_path / "log"
+    tail = Tail(log, after=1)
+    assert tail.new() == ([], False)
+    log.write_bytes(b"a\nb\nc\nhal")
+    assert tail.new() == ([b"b", b"c"], False)
+    assert tail.new() == ([], False)
+    with log.open("ab") as file:
+        file.write(b"f\n")
+    assert tail.new() == ([b"half"], False)
+    (tmp_path / "shorter").write_bytes(b"a\nb\n")
+    os.replace(tmp_path / "shorter", log)
+    assert tail.new() == ([], True)
+    assert tail.known == 2
+    with log.open("ab") as file:
+        file.write(b"C\n")
+    assert tail.new() == ([b"C"], False)
+
+
+def test_a_killed_job_is_told_as_killed(tmp_path):
+    (tmp_path / "log").write_text("")
+    assert outcome(tmp_path / "log")["state"] == "failed"
+    (tmp_path / "log").write_text(
+        '{"command": "train", "ok": false, "error": {"message": "/home/me/runs/x is full", "exit_code": 1}}\n'
+    )
+    assert outcome(tmp_path / "log") == {"state": "failed", "message": "x is full"}
+
+
+def test_the_cells_of_the_confusion_hold_every_test_sample(served):
+    cells = [
+        served.get(f"/runs/tried/cell/{true}/{predicted}").body
+        for true in range(10)
+        for predicted in range(10)
+    ]
+    assert sorted(index for cell in cells for index in cell["indices"]) == list(range(200))
+    wrong = served.get("/runs/tried/mistakes?count=1000").body
+    right = sum(served.get(f"/runs/tried/cell/{digit}/{digit}").body["n"] for digit in range(10))
+    assert wrong["n"] == len(wrong["mistakes"]) == 200 - right
+    accuracy = served.get("/runs/tried/scores").body["evaluate"]["scores"]["accuracy"]["value"]
+    assert accuracy == pytest.approx(right / 200)
+
+
+def test_a_test_set_stays_closed_until_the_run_was_tested(served, trained_run):
+    shutil.copytree(trained_run, trained_run.parent / "untested")
+    try:
+        (trained_run.parent / "untested" / "scores.json").unlink()
+        assert (
+            served.get("/runs/untested/mistakes")
+            .body["error"]["message"]
+            .startswith("this run was not tested yet")
+        )
+        assert served.get("/runs/untested/mistakes/0.png").status == 422
+    finally:
+        shutil.rmtree(trained_run.parent / "untested")
