@@ -57,7 +57,11 @@ def main(names: list[str]) -> None:
     from playwright.sync_api import sync_playwright
 
     chromium = os.environ.get("PELLUCID_CHROMIUM") or shutil.which("chromium")
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as address, sync_playwright() as player:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder)) as address,
+        sync_playwright() as player,
+    ):
         browser = player.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport=SIZE, reduced_motion="reduce")
         page.goto(f"{address}#token={TOKEN}")
@@ -88,7 +92,11 @@ def served(folder: Path) -> Iterator[str]:
 
 def save(png: bytes, name: str) -> None:
     """Save a screenshot with few colours."""
-    small = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small = (
+        Image.open(io.BytesIO(png))
+        .convert("RGB")
+        .quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    )
     small.save(PICTURES / f"{name}.png", optimize=True)
 
 

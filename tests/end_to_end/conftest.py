@@ -11,7 +11,11 @@ import pytest
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
-NEEDED = {"playwright": "pip install playwright", "fastapi": "pip install 'pellucid[web]'", "uvicorn": "pip install 'pellucid[web]'"}
+NEEDED = {
+    "playwright": "pip install playwright",
+    "fastapi": "pip install 'pellucid[web]'",
+    "uvicorn": "pip install 'pellucid[web]'",
+}
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

@@ -22,7 +22,17 @@ class Studio:
 
     def start(self):
         """Start it and wait until it takes requests."""
-        words = ["studio", "--runs", "runs", "--port", str(self.port), "--token", TOKEN, "--no-browser", *self.words]
+        words = [
+            "studio",
+            "--runs",
+            "runs",
+            "--port",
+            str(self.port),
+            "--token",
+            TOKEN,
+            "--no-browser",
+            *self.words,
+        ]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pellucid", *words],
             stdout=subprocess.PIPE,

@@ -76,17 +76,23 @@ def luminance(colour):
 @pytest.mark.parametrize("scale", ["viridis", "diverging"])
 def test_the_ink_on_every_colour_of_a_scale_has_enough_contrast(modules, scale):
     for place in np.linspace(0, 1, 41).tolist():
-        colour, ink = modules("const c = colours.colour(argument[0], argument[1]); return [c, colours.ink(c)]", [scale, place])
+        colour, ink = modules(
+            "const c = colours.colour(argument[0], argument[1]); return [c, colours.ink(c)]", [scale, place]
+        )
         light, dark = sorted([luminance(colour), 1.0 if ink == "#fff" else 0.0], reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
 def test_the_two_ends_of_the_scale_of_signs_differ_for_an_eye_without_green(modules):
-    low, middle, high = (np.array(modules("return colours.colour('diverging', argument)", at)) for at in (0.2, 0.5, 0.8))
+    low, middle, high = (
+        np.array(modules("return colours.colour('diverging', argument)", at)) for at in (0.2, 0.5, 0.8)
+    )
     # Vienot, Brettel and Mollon 1999: a deuteranope's colours, in linear light
     project = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])
     seen = [project @ ((colour / 255) ** 2.2) for colour in (low, middle, high)]
-    assert all(np.linalg.norm(a - b) > 0.25 for a, b in [(seen[0], seen[1]), (seen[1], seen[2]), (seen[0], seen[2])])
+    assert all(
+        np.linalg.norm(a - b) > 0.25 for a, b in [(seen[0], seen[1]), (seen[1], seen[2]), (seen[0], seen[2])]
+    )
 
 
 def test_the_bits_of_a_number_are_ieee_754s(modules):
@@ -111,9 +117,18 @@ def test_numbers_are_written_as_people_read_them(modules, value, style, text):
 
 
 def test_a_place_survives_being_written_and_read(modules):
-    place = {"task": "digits", "run": "a.b-1", "step": "test", "view": "cells", "query": {"sample": "valid:12", "q": "a b&=%"}}
+    place = {
+        "task": "digits",
+        "run": "a.b-1",
+        "step": "test",
+        "view": "cells",
+        "query": {"sample": "valid:12", "q": "a b&=%"},
+    }
     assert modules("return router.parse(router.format(argument))", place) == place
-    assert modules("return router.format(argument)", {**place, "query": {"sample": "valid:12"}}) == "#/digits/a.b-1/test/cells?sample=valid:12"
+    assert (
+        modules("return router.format(argument)", {**place, "query": {"sample": "valid:12"}})
+        == "#/digits/a.b-1/test/cells?sample=valid:12"
+    )
 
 
 def test_a_training_that_went_back_forgets_the_lines_that_it_dropped(modules):
@@ -126,7 +141,9 @@ def test_a_training_that_went_back_forgets_the_lines_that_it_dropped(modules):
 
 def test_time_a_step_leaves_evaluation_out(modules):
     lines = [{"step": 10, "seconds": 1, "evaluating": 0}, {"step": 20, "seconds": 5, "evaluating": 3}]
-    assert modules("const log = follow.emptyLog(); log.times = argument; return follow.secondsPerStep(log)", lines) == pytest.approx(0.1)
+    assert modules(
+        "const log = follow.emptyLog(); log.times = argument; return follow.secondsPerStep(log)", lines
+    ) == pytest.approx(0.1)
 
 
 def test_a_curve_draws_a_constant_as_a_level_line_and_the_raw_one_with_it(studio, open_page):

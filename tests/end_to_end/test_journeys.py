@@ -39,7 +39,9 @@ def test_a_newcomer_looks_trains_tests_and_uses_without_leaving_the_page(studio,
     page.wait_for_selector("h2:has-text('On the test set')", timeout=90_000)
     run = page.evaluate("location.hash.split('/')[2]")
     scores = json.loads((studio.runs / run / "scores.json").read_text())["evaluate"]
-    assert number_of(text(page, ".figure:has-text('accuracy') b p-number")) == round(100 * scores["scores"]["accuracy"]["value"], 2)
+    assert number_of(text(page, ".figure:has-text('accuracy') b p-number")) == round(
+        100 * scores["scores"]["accuracy"]["value"], 2
+    )
 
     go(page, f"#/digits/{run}/test/mistakes")
     wrong = scores["n"] - sum(row[i] for i, row in enumerate(scores["confusion"]))

@@ -12,7 +12,13 @@ import pytest
 from studio import TOKEN, go, settled
 
 STATIC = Path(__file__).parents[2] / "src" / "pellucid" / "web" / "static"
-PLACES = ["#/digits/zoo.digits.cnn/look", "#/digits/small/train", "#/digits/zoo.digits.mlp/test", "#/digits/zoo.digits.cnn/explain", "#/digits/zoo.digits.cnn/use"]
+PLACES = [
+    "#/digits/zoo.digits.cnn/look",
+    "#/digits/small/train",
+    "#/digits/zoo.digits.mlp/test",
+    "#/digits/zoo.digits.cnn/explain",
+    "#/digits/zoo.digits.cnn/use",
+]
 SAMPLE = "sample=valid:12"
 BARE = """() => {
     // text without a letter, with a digit, that nothing says the origin of; what is no measurement may stand bare:
@@ -48,7 +54,9 @@ def all_views(page):
 @pytest.fixture(scope="module")
 def crawl(studio, browser):
     """Visit every view; return what was found there, by address."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python"
+    )
     found, asked, errors = {}, [], []
     page = browser.new_page(viewport=WIDE, color_scheme="light", reduced_motion="reduce")
     page.set_default_timeout(120_000)
@@ -104,13 +112,28 @@ def test_no_view_fails(crawl):
 
 def test_the_pages_ask_nobody_but_their_own_server(crawl, studio):
     own = urlsplit(studio.address).netloc
-    others = {url for url in crawl["asked"] if urlsplit(url).netloc != own and not url.startswith(("data:", "blob:"))}
+    others = {
+        url
+        for url in crawl["asked"]
+        if urlsplit(url).netloc != own and not url.startswith(("data:", "blob:"))
+    }
     assert others == set()
 
 
 def test_the_steps_and_the_views_are_all_there(crawl):
     seen = {place.split("?")[0] for place in crawl["views"]}
-    for view in ["look/data", "train/start", "train/watch", "test/scores", "test/confusion", "test/mistakes", "test/calibration", "test/robustness", "test/compare", "use/use"]:
+    for view in [
+        "look/data",
+        "train/start",
+        "train/watch",
+        "test/scores",
+        "test/confusion",
+        "test/mistakes",
+        "test/calibration",
+        "test/robustness",
+        "test/compare",
+        "use/use",
+    ]:
         assert any(place.endswith(view) for place in seen), view
 
 
@@ -124,7 +147,10 @@ def at(document, path):
 def test_every_number_of_a_test_equals_the_document_it_names(studio, open_page, view):
     page = open_page(studio, f"#/digits/zoo.digits.mlp/test/{view}")
     document = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/scores"))
-    shown = page.eval_on_selector_all("main [data-ref*='scores.json[']", "all => all.map(one => [one.dataset.ref, one.textContent, one.value ?? null])")
+    shown = page.eval_on_selector_all(
+        "main [data-ref*='scores.json[']",
+        "all => all.map(one => [one.dataset.ref, one.textContent, one.value ?? null])",
+    )
     checked = 0
     for ref, text, value in shown:
         path = re.fullmatch(r"zoo\.digits\.mlp/scores\.json\[([^\]:]+)\](?:\[(\w+)\])?", ref)
@@ -148,8 +174,12 @@ def test_the_confusion_matrix_sums_to_the_test_set_and_a_cell_opens_its_images(s
     assert sum(cells) == 10_000
     for label in ["6 images of 9 called 4", "4 images of 7 called 2"]:
         page.click(f"[aria-label='{label}']")
-        page.wait_for_selector(f"h2:has-text('{label[-10]} taken for {label[-1]}'), h2:has-text('taken for {label[-1]}')")
-        page.wait_for_function("n => document.querySelectorAll('.thumbs img').length === n", arg=int(label.split()[0]))
+        page.wait_for_selector(
+            f"h2:has-text('{label[-10]} taken for {label[-1]}'), h2:has-text('taken for {label[-1]}')"
+        )
+        page.wait_for_function(
+            "n => document.querySelectorAll('.thumbs img').length === n", arg=int(label.split()[0])
+        )
     assert page.errors == []
 
 
@@ -159,15 +189,21 @@ def test_the_gallery_holds_every_mistake(studio, open_page):
     page.click("text=Show all")
     wrong = round(scores["n"] * (1 - scores["scores"]["accuracy"]["value"]))
     assert page.locator(".mistakes li").count() == wrong
-    losses = [float(text) for text in page.locator(".mistakes li div:has-text('loss') p-number").all_inner_texts()]
+    losses = [
+        float(text) for text in page.locator(".mistakes li div:has-text('loss') p-number").all_inner_texts()
+    ]
     assert losses == sorted(losses, reverse=True)
 
 
 def test_the_pages_weigh_at_most_300_kilobytes_compressed():
-    assert sum(len(gzip.compress(path.read_bytes())) for path in STATIC.rglob("*") if path.is_file()) <= 300_000
+    assert (
+        sum(len(gzip.compress(path.read_bytes())) for path in STATIC.rglob("*") if path.is_file()) <= 300_000
+    )
 
 
-@pytest.mark.skipif(os.getloadavg()[0] > 1.5 * os.cpu_count(), reason="the machine is too busy to time a page")
+@pytest.mark.skipif(
+    os.getloadavg()[0] > 1.5 * os.cpu_count(), reason="the machine is too busy to time a page"
+)
 def test_the_first_page_can_be_used_within_a_second(studio, browser):
     times = []
     for _ in range(5):
@@ -199,4 +235,6 @@ def test_the_address_alone_brings_a_view_back(studio, open_page):
     again.goto(address)
     again.wait_for_selector(".cockpit-line .numbers p-number")
     settled(again)
-    again.wait_for_function("text => document.querySelector('.cockpit-line .numbers').innerText === text", arg=said)
+    again.wait_for_function(
+        "text => document.querySelector('.cockpit-line .numbers').innerText === text", arg=said
+    )

@@ -106,9 +106,7 @@ def _kernel(module: Any, channel: int) -> tuple[np.ndarray, int]:
     return array(module.weight[channel]), first
 
 
-def _places(
-    module: Any, extent: tuple[int, ...], position: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray]:
+def _places(module: Any, extent: tuple[int, ...], position: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return where each tap looks, ``(*kernel, axes)``, and whether it is inside the input."""
     if isinstance(module, nn.Linear):
         return np.zeros((0,), np.int64), np.array(True)

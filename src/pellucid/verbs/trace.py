@@ -31,7 +31,8 @@ BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64, 1: np.uint8}
 class Reference:
     """A reference in its parts.
 
-    ``weights`` is empty where any will do, ``index`` None where the whole tensor is meant.
+    ``weights`` is empty where any will do; ``index`` is None where the whole tensor, or a single number, is
+    meant.
     """
 
     run: str
@@ -155,12 +156,12 @@ def fingerprint(path: Path) -> str:
 
 
 def _element(values: np.ndarray, wanted: Reference) -> np.generic | None:
-    if wanted.index is None:
+    if wanted.index is None and values.ndim:
         return None
-    fits = len(wanted.index) == values.ndim
-    if not fits or not all(0 <= at < size for at, size in zip(wanted.index, values.shape, strict=True)):
-        raise UsageError(f"{wanted.node} has the shape {values.shape}; there is no {list(wanted.index)}")
-    return values[wanted.index][()]
+    at = wanted.index or ()
+    if len(at) != values.ndim or not all(0 <= one < size for one, size in zip(at, values.shape, strict=True)):
+        raise UsageError(f"{wanted.node} has the shape {values.shape}; there is no {list(at)}")
+    return values[at][()]
 
 
 def made_by(network: nn.Module, node: str) -> tuple[str, str]:

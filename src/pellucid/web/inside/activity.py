@@ -175,7 +175,8 @@ def explain(run: str, sample: SampleId, look: Looking, target: Class = None) -> 
                 }
             )
         return {
-            "answer": found.answer.to_json(),
+            "answer": found.answer.text,
+            "probabilities": shown(scene, "probabilities"),
             "target": true,
             "classes": scene.classes,
             "sample": shown(scene, "raw"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from pellucid.errors import DataError
@@ -28,11 +28,12 @@ def switches(run: str, look: Looking) -> dict[str, Any]:
 @router.post("/runs/{run}/pad")
 async def drawn(
     run: str,
+    request: Request,
     look: Looking,
-    body: Annotated[Given, Depends(given)],
     without: Annotated[str, Query(max_length=200, pattern=r"^[a-z-]*(,[a-z-]+)*$")] = "",
 ) -> dict[str, Any]:
     """Read a drawing (PNG) as training's pictures are read; a blank one gives stages of nothing, no guess."""
+    body = given(request.headers.get("content-type", ""), await request.body())
     return await run_in_threadpool(_answered, run, look, body, frozenset(filter(None, without.split(","))))
 
 

@@ -69,7 +69,7 @@ async function draw(mine) {
   }
   const views = task ? await all() : [];
   if (mine !== turn) return;
-  const fitting = views.filter((view) => view.step === place.step && task && view.for({ task, run }));
+  const fitting = views.filter((view) => view.step === place.step && task && view.for({ task, run, runs: known.runs }));
   const view = task ? (fitting.find((one) => one.id === place.view) ?? fitting[0]) : welcome;
   if (task && view) {
     place.view = view.id;

@@ -42,9 +42,11 @@ function story(found) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && event.target instanceof Element && event.target.localName === "p-number") trace(event.target.dataset.ref);
+  if (event.key !== "Enter" || !(event.target instanceof HTMLElement) || event.target.localName !== "p-number") return;
+  event.preventDefault(); // or the same key would press the button that the card puts the focus on
+  trace(event.target.dataset.ref ?? "");
 });
 document.addEventListener("click", (event) => {
   const target = event.target instanceof Element ? event.target.closest("p-number, td[data-ref]") : null;
-  if (target) trace(/** @type {HTMLElement} */ (target).dataset.ref);
+  if (target) trace(/** @type {HTMLElement} */ (target).dataset.ref ?? "");
 });

@@ -9,26 +9,17 @@
  * @property {(what: {task: any, run: any}) => boolean} for
  * @property {(element: HTMLElement, context: any) => any} mount returns (a promise of) what takes it away again
  */
+import { draw, flatten, gradient, graph, kernel, layers, pixels, race, softmax, why } from "./insides.js";
 import calibration from "./views/calibration.js";
 import compare from "./views/compare.js";
 import confusion from "./views/confusion.js";
 import data from "./views/data.js";
-import draw from "./views/draw.js";
-import flatten from "./views/flatten.js";
-import gradient from "./views/gradient.js";
-import graph from "./views/graph.js";
-import kernel from "./views/kernel.js";
-import layers from "./views/layers.js";
 import mistakes from "./views/mistakes.js";
-import pixels from "./views/pixels.js";
-import race from "./views/race.js";
 import robustness from "./views/robustness.js";
 import scores from "./views/scores.js";
-import softmax from "./views/softmax.js";
 import start from "./views/start.js";
 import use from "./views/use.js";
 import watch from "./views/watch.js";
-import why from "./views/why.js";
 
 /** @type {View[]} */
 export const views = [

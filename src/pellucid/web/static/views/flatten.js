@@ -3,7 +3,7 @@ import { colour } from "../colours.js";
 import { h, put, section } from "../dom.js";
 import "../elements/p-grid.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, plane, planes, runOf, seen, sized, slider, still, unravel } from "../lens.js";
+import { ask, button, choice, plane, planes, runOf, sized, slider, still, unravel } from "../lens.js";
 import { extent } from "../series.js";
 import { decode } from "../api.js";
 import { sampler } from "../sampler.js";
@@ -11,33 +11,26 @@ import { trace } from "../trace.js";
 
 const SECONDS = 6; // of the whole animation
 
-export default {
-  id: "flatten",
-  title: "Flatten",
-  lead: "A layer that weighs all pixels wants one long row of numbers. Here is how the grid becomes one.",
-  step: "look",
-  for: ({ task }) => task.takes === "image",
-  async mount(element, context) {
-    const run = runOf(context);
-    if (!run) return put(element, h("p", { class: "panel" }, "Train a network first: what is flattened are its own tensors."));
-    const stage = flattening();
-    let layers = null;
-    const pick = h("span");
-    const sample = sampler(context, () => load());
-    put(element, h("div", { class: "row" }, sample.node, pick), stage.node);
-    async function load() {
-      const found = await ask(run.id, "layers", { sample: sample.sample });
-      layers = { input: found.input };
-      for (const layer of found.layers) if (layer.shape.length === 3 && layer.after.data) layers[layer.name] = layer.after;
-      const chosen = layers[context.state.tensor] ? context.state.tensor : "input";
-      const names = Object.entries(layers).map(([name, block]) => [name, `${name} (${sized(block.shape)})`]);
-      put(pick, choice("tensor", names, chosen, (name) => (context.setState({ tensor: name }), stage.show(layers[name]))));
-      stage.show(layers[chosen]);
-    }
-    await load();
-    return () => stage.stop();
-  },
-};
+/** Draw the view. @returns what takes it away again */
+export async function mount(element, context) {
+  const run = runOf(context);
+  const stage = flattening();
+  let layers = null;
+  const pick = h("span");
+  const sample = sampler(context, () => load());
+  put(element, h("div", { class: "row" }, sample.node, pick), stage.node);
+  async function load() {
+    const found = await ask(run.id, "layers", { sample: sample.sample });
+    layers = { input: found.input };
+    for (const layer of found.layers) if (layer.shape.length === 3 && layer.after.data) layers[layer.name] = layer.after;
+    const chosen = layers[context.state.tensor] ? context.state.tensor : "input";
+    const names = Object.entries(layers).map(([name, block]) => [name, `${name} (${sized(block.shape)})`]);
+    put(pick, choice("tensor", names, chosen, (name) => (context.setState({ tensor: name }), stage.show(layers[name]))));
+    stage.show(layers[chosen]);
+  }
+  await load();
+  return () => stage.stop();
+}
 
 function flattening() {
   const grid = h("p-grid");
@@ -83,7 +76,7 @@ function flattening() {
     const [c, r, k] = unravel(index, shape);
     const [, rows] = shape;
     const rule = shape[0] > 1 ? `(${c} \u00d7 ${rows} + ${r}) \u00d7 ${columns} + ${k}` : `${r} \u00d7 ${columns} + ${k}`;
-    put(said, shape[0] > 1 ? `map ${c}, ` : "", `row ${r}, column ${k} stands at place ${rule} = `, h("b", {}, String(index)), ` of ${size}: `, number(block.values[index], `${block.ref}[${c},${r},${k}]`, "g4", "float32"));
+    put(said, shape[0] > 1 ? `map ${c}, ` : "", `row ${r}, column ${k} stands at place ${rule} = `, h("b", { class: "tick" }, String(index)), ` of ${size}: `, number(block.values[index], `${block.ref}[${c},${r},${k}]`, "g4", "float32"));
     mark.style.setProperty("left", `${(100 * (index + 0.5)) / size}%`);
   }
   /** Lay the first ``count`` numbers out in the vector. */

@@ -9,36 +9,29 @@ import "../trace.js";
 
 const MOST_TERMS = 14;
 
-export default {
-  id: "gradient",
-  title: "One gradient",
-  lead: "Training changes every weight a little. Pick one, and see the numbers that say in which direction.",
-  step: "train",
-  for: ({ task, runs, run }) => task.gives === "classes" && Boolean(run || runs?.some((one) => one.task === task.name)),
-  async mount(element, context) {
-    const run = runOf(context);
-    if (!run) return put(element, h("p", { class: "panel" }, "Train a network first, or install the released ones."));
-    const state = { weight: context.state.weight ?? null, at: context.state.at ?? null, target: null, rate: "" };
-    const pick = h("div", { class: "row controls" });
-    const body = h("div", { "aria-live": "polite" });
-    const sample = sampler(context, () => ((state.target = null), load()));
-    const load = latest(async () => {
-      try {
-        await complete(run, sample.sample, state);
-        const found = await ask(run.id, "gradient", { sample: sample.sample, weight: state.weight, at: state.at, target: state.target, learning_rate: state.rate });
-        state.target = found.target;
-        context.setState({ weight: state.weight, at: state.at });
-        choose(pick, found, state, load);
-        put(body, chain(found), steps(found, state, load));
-      } catch (error) {
-        put(body, failure(error));
-      }
-    });
-    const help = "A weight of a convolution is used at every place of its output, so its gradient is a sum of one product for each place: what went in there, times what the loss sends back there. In a linear layer there is a single product.";
-    put(element, h("p", { class: "fine" }, "In the network ", h("b", {}, run.id), "."), sample.node, section("Which weight", help, pick), body);
-    await load();
-  },
-};
+/** Draw the view. @returns what takes it away again */
+export async function mount(element, context) {
+  const run = runOf(context);
+  const state = { weight: context.state.weight ?? null, at: context.state.at ?? null, target: null, rate: "" };
+  const pick = h("div", { class: "row controls" });
+  const body = h("div", { "aria-live": "polite" });
+  const sample = sampler(context, () => ((state.target = null), load()));
+  const load = latest(async () => {
+    try {
+      await complete(run, sample.sample, state);
+      const found = await ask(run.id, "gradient", { sample: sample.sample, weight: state.weight, at: state.at, target: state.target, learning_rate: state.rate });
+      state.target = found.target;
+      context.setState({ weight: state.weight, at: state.at });
+      choose(pick, found, state, load);
+      put(body, chain(found), steps(found, state, load));
+    } catch (error) {
+      put(body, failure(error));
+    }
+  });
+  const help = "A weight of a convolution is used at every place of its output, so its gradient is a sum of one product for each place: what went in there, times what the loss sends back there. In a linear layer there is a single product.";
+  put(element, h("p", { class: "fine" }, "In the network ", h("b", {}, run.id), "."), sample.node, section("Which weight", help, pick), body);
+  await load();
+}
 
 /** Choose the weight of greatest gradient of the first layer where nothing is chosen yet. */
 async function complete(run, sample, state) {
@@ -55,7 +48,7 @@ function choose(pick, found, state, load) {
   const names = found.parameters.map((one) => [one.name, `${one.name} (${sized(one.shape)})`]);
   const tensor = choice("tensor", names, state.weight, (name) => (Object.assign(state, { weight: name, at: null }), load()));
   const at = h("input", { type: "text", value: state.at, class: "short", inputmode: "numeric", "aria-label": "index of the weight", onchange: () => ((state.at = at.value.replaceAll(" ", "")), load()) });
-  const largest = here.largest.map(({ at: place }) => button(`[${place.join(", ")}]`, () => ((state.at = place.join(",")), load()), { class: "quiet small", "aria-pressed": String(place.join(",") === state.at) }));
+  const largest = here.largest.map(({ at: place }) => button(`index ${place.join(", ")}`, () => ((state.at = place.join(",")), load()), { class: "quiet small", "aria-pressed": String(place.join(",") === state.at) }));
   put(pick, tensor, h("label", {}, "index", at), h("span", { class: "fine" }, "largest gradients:"), largest, choice("true class", found.classes.map((name, i) => [i, name]), found.target, (i) => ((state.target = Number(i)), load())));
 }
 

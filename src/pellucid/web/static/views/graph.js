@@ -2,7 +2,7 @@
 import { decode } from "../api.js";
 import { h, put, section, svg } from "../dom.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, runOf, seen, sized } from "../lens.js";
+import { ask, button, runOf, sized } from "../lens.js";
 import { written } from "../numbers.js";
 import { failure } from "../problem.js";
 
@@ -10,21 +10,15 @@ const ROW = 46;
 const NODE = { width: 190, height: 34 };
 const LANE = 210;
 
-export default {
-  id: "graph",
-  title: "Network",
-  lead: "The layers in the order in which they run, read off the network itself: which feeds which, what each costs, how far each sees.",
-  step: "look",
-  for: ({ task, run, runs }) => seen({ run: runOf({ task, run, runs: runs ?? [] }) }),
-  async mount(element, context) {
-    const run = runOf(context);
-    const found = await ask(run.id, "graph");
-    const { totals } = found;
-    const facts = ["parameters", "operations", "bytes"].map((name) => [name, number(totals[name], `${run.id}/anatomy.totals[${name}]`, "int")]);
-    const list = h("dl", { class: "facts numbers" }, facts.map(([name, value]) => [h("dt", {}, name === "operations" ? "multiply-adds for one input" : name), h("dd", {}, value)]));
-    put(element, h("div", { class: "graph-columns" }, section(found.kind, "The graph is followed on one forward pass, so any network can be drawn: branches, sums and layers that are called twice included.", drawing(found.nodes), list), section("Layer by layer", "The receptive field is the part of the picture that one output can see. \u201cProve it\u201d disturbs the pixels outside of it, and its edges, and watches whether the output changes.", rows(found, run, context))));
-  },
-};
+/** Draw the view. @returns what takes it away again */
+export async function mount(element, context) {
+  const run = runOf(context);
+  const found = await ask(run.id, "graph");
+  const { totals } = found;
+  const facts = ["parameters", "operations", "bytes"].map((name) => [name, number(totals[name], `${run.id}/anatomy.totals[${name}]`, "int")]);
+  const list = h("dl", { class: "facts numbers" }, facts.map(([name, value]) => [h("dt", {}, name === "operations" ? "multiply-adds for one input" : name), h("dd", {}, value)]));
+  put(element, h("div", { class: "graph-columns" }, section(found.kind, "The graph is followed on one forward pass, so any network can be drawn: branches, sums and layers that are called twice included.", drawing(found.nodes), list), section("Layer by layer", "The receptive field is the part of the picture that one output can see. \u201cProve it\u201d disturbs the pixels outside of it, and its edges, and watches whether the output changes.", rows(found, run, context))));
+}
 
 /** Nodes one below the other in the order in which they run; a branch that skips is a curve beside them. */
 function drawing(nodes) {
@@ -36,7 +30,7 @@ function drawing(nodes) {
   const boxes = nodes.map((node) => {
     const [x, y] = centre(node);
     const name = node.layer ? `${node.layer}${node.call > 1 ? ` (${node.call})` : ""}` : node.kind;
-    return svg("g", {}, svg("rect", { x: x - NODE.width / 2, y: y - NODE.height / 2, width: NODE.width, height: NODE.height, rx: 7, class: node.layer ? "layer" : "function" }), svg("text", { x, y: y - 2, "text-anchor": "middle", class: "name" }, name), svg("text", { x, y: y + 12, "text-anchor": "middle" }, `${node.layer ? node.kind + ", " : ""}${sized(node.shape)}`));
+    return svg("g", {}, svg("rect", { x: x - NODE.width / 2, y: y - NODE.height / 2, width: NODE.width, height: NODE.height, rx: 7, class: node.layer ? "layer" : "function" }), svg("text", { x, y: y - 2, "text-anchor": "middle", class: "name" }, name), svg("text", { x, y: y + 12, "text-anchor": "middle", class: "tick" }, `${node.layer ? node.kind + ", " : ""}${sized(node.shape)}`));
   });
   const words = nodes.filter((node) => node.sources.length).map((node) => `${node.layer ?? node.kind} takes from ${node.sources.map((source) => nodes[source].layer ?? nodes[source].kind).join(" and ")}`);
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", class: "graph-plot", "aria-label": `${nodes.length} nodes. ${words.join("; ")}.` }, edges, boxes);
@@ -66,7 +60,7 @@ function rows(found, run, context) {
     const said = h("div", { class: "fine", "aria-live": "polite" });
     const prove = facts.receptive_field ? button("Prove it", () => proof(said, run, context, node), { class: "quiet small", "aria-label": `prove the receptive field of ${node.layer}` }) : null;
     const line = h("small", {}, h("br"), h("code", {}, found.lines[node.layer] ?? ""));
-    const row = h("tr", {}, h("th", { scope: "row" }, node.layer, " ", h("small", {}, node.kind), line), h("td", { class: "tick" }, sized(facts.output_shape)), h("td", {}, of("parameters")), h("td", {}, of("operations")), h("td", {}, sees), h("td", {}, prove));
+    const row = h("tr", {}, h("th", { scope: "row" }, node.layer, " ", h("small", {}, node.kind), line), h("td", { class: "tick" }, sized(facts.output_shape)), h("td", {}, of("parameters")), h("td", {}, of("operations")), h("td", { class: "tick" }, sees), h("td", {}, prove));
     return [row, h("tr", { class: "proof" }, h("td", { colspan: "6", class: "text" }, said))];
   });
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the layers" }, h("table", {}, h("caption", { class: "unseen" }, "layers"), h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, body)));

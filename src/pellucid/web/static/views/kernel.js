@@ -4,7 +4,7 @@ import { css, ink, colour } from "../colours.js";
 import { h, put, section } from "../dom.js";
 import "../elements/p-grid.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, latest, plane, planes, seen, sized, still, unravel } from "../lens.js";
+import { ask, button, choice, latest, plane, planes, sized, still, unravel } from "../lens.js";
 import { extent } from "../series.js";
 import { sampler } from "../sampler.js";
 import { trace } from "../trace.js";
@@ -13,19 +13,13 @@ const WALKED = /^(Conv\dd|ConvTranspose\dd|Linear)$/;
 const MOST_TERMS = 12; // of a sum over very many products
 const PAUSE = 140; // milliseconds on one position
 
-export default {
-  id: "kernel",
-  title: "Kernel walk",
-  lead: "A convolution slides a small window over its input; at each place it multiplies and adds. Walk with it.",
-  step: "explain",
-  for: seen,
-  async mount(element, context) {
-    const view = new Walk(context);
-    put(element, view.node);
-    await view.load();
-    return () => view.stop();
-  },
-};
+/** Draw the view. @returns what takes it away again */
+export async function mount(element, context) {
+  const view = new Walk(context);
+  put(element, view.node);
+  await view.load();
+  return () => view.stop();
+}
 
 class Walk {
   constructor(context) {
@@ -90,7 +84,7 @@ class Walk {
     const scale = this.layer.name === this.layers[0].name && this.axes === 2 ? "grey" : signs(this.before.values);
     this.into.show({ ...this.before, title: `what goes into ${this.layer.name}`, scale, format: "g4", cell: 11 });
     this.out.show({ ...this.after, title: `what comes out of ${this.layer.name}`, scale: signs(this.after.values), format: "g4", cell: 20 });
-    put(this.intoSays, "input", planes(before.shape) > 1 && !flat ? `, map ${from ?? 0} of ${before.shape[0]}` : "", ` (${sized(before.shape)})`);
+    put(this.intoSays, "input", planes(before.shape) > 1 && !flat ? `, map ${from ?? 0} of ${before.shape[0]}` : "", h("span", { class: "tick" }, ` (${sized(before.shape)})`));
     put(this.outSays, "output", !flat ? `, map ${channel} of ${after.shape[0]}` : "", ` (${sized(after.shape)}). Arrow keys move the window.`);
     const options = this.layers.map((layer) => [layer.name, `${layer.name}: ${layer.kind}`]);
     const channels = Array.from({ length: after.shape[0] }, (_, i) => [i, String(i)]);
@@ -200,9 +194,9 @@ function terms(found) {
   const order = Array.from(products.values, (_, i) => i).sort((a, b) => Math.abs(products.values[b]) - Math.abs(products.values[a]));
   const shown = order.slice(0, MOST_TERMS);
   const rest = order.slice(MOST_TERMS).reduce((sum, i) => sum + products.values[i], 0);
-  const rows = shown.map((i) => h("tr", {}, h("th", { scope: "row" }, `input ${i}`), [values, kernel, products].map((block) => h("td", {}, number(block.values[i], `${block.ref}[${i}]`, "g4", block.dtype)))));
+  const rows = shown.map((i) => h("tr", {}, h("th", { scope: "row" }, i), [values, kernel, products].map((block) => h("td", {}, number(block.values[i], `${block.ref}[${i}]`, "g4", block.dtype)))));
   const last = h("tr", {}, h("th", { scope: "row" }, `the other ${order.length - shown.length}`), h("td"), h("td"), h("td", {}, number(rest, `sum of the others of ${products.ref}`, "g4")));
-  const head = h("tr", {}, ["", "value", "weight", "product"].map((text) => h("th", { scope: "col" }, text)));
+  const head = h("tr", {}, ["input", "value", "weight", "product"].map((text) => h("th", { scope: "col" }, text)));
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the largest products" }, h("table", {}, h("caption", {}, "the largest products"), h("thead", {}, head), h("tbody", {}, rows, order.length > shown.length ? last : null)));
 }
 

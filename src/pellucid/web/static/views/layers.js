@@ -1,10 +1,10 @@
 /** Explain: what every layer of any network gives for one input, and what excites each of its units. */
 import { decode } from "../api.js";
 import { colour, span } from "../colours.js";
-import { h, put, section } from "../dom.js";
+import { h, put } from "../dom.js";
 import "../elements/p-grid.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, plane, planes, seen, sized } from "../lens.js";
+import { ask, button, choice, plane, planes, sized } from "../lens.js";
 import { written } from "../numbers.js";
 import { roving } from "../roving.js";
 import { sampler } from "../sampler.js";
@@ -14,43 +14,37 @@ import { unitPanel } from "./unit.js";
 const MOST_MAPS = 32; // drawn at once of a layer; the rest on demand
 const SCALES = [["layer", "one for each layer"], ["map", "one for each map"], ["net", "one for the whole network"]];
 
-export default {
-  id: "layers",
-  title: "Layers",
-  lead: "What each layer makes of one input, in the order in which they run. Choose a map or a unit to see what excites it.",
-  step: "explain",
-  for: seen,
-  async mount(element, context) {
-    const list = h("ol", { class: "layers" });
-    const unit = h("div", { class: "unit", "aria-live": "polite" });
-    const state = { scale: context.state.scale ?? "layer", found: null };
-    const sample = sampler(context, () => load());
-    const scale = choice("colours", SCALES, state.scale, (value) => ((state.scale = value), context.setState({ scale: value }), draw()));
-    put(element, h("div", { class: "row" }, sample.node, scale), h("div", { class: "beside" }, list, unit));
+/** Draw the view. @returns what takes it away again */
+export async function mount(element, context) {
+  const list = h("ol", { class: "layers" });
+  const unit = h("div", { class: "unit", "aria-live": "polite" });
+  const state = { scale: context.state.scale ?? "layer", found: null };
+  const sample = sampler(context, () => load());
+  const scale = choice("colours", SCALES, state.scale, (value) => ((state.scale = value), context.setState({ scale: value }), draw()));
+  put(element, h("div", { class: "row" }, sample.node, scale), h("div", { class: "beside" }, list, unit));
 
-    async function load() {
-      state.found = await ask(context.run.id, "layers", { sample: sample.sample });
-      sample.tell(state.found.true === null ? "" : `true class: ${state.found.true}`);
-      draw();
-      if (context.state.layer) await pick(context.state.layer, Number(context.state.unit ?? 0));
-      else put(unit, h("p", { class: "panel fine" }, "Nothing chosen yet. Choose a map or a cell of a layer."));
-    }
-    function draw() {
-      const all = state.found.layers.flatMap((layer) => (layer.after.data ? [...(extent(decode(layer.after).values) ?? [])] : []));
-      const whole = extent(all) ?? [0, 1];
-      put(list, state.found.layers.map((layer) => card(layer, state.scale, whole, pick)));
-    }
-    async function pick(name, index) {
-      context.setState({ layer: name, unit: index });
-      const layer = state.found.layers.find((one) => one.name === name);
-      if (layer) await unitPanel(unit, context, sample.sample, layer, index);
-    }
-    await load();
-  },
-};
+  async function load() {
+    state.found = await ask(context.run.id, "layers", { sample: sample.sample });
+    sample.tell(state.found.true === null ? "" : `true class: ${state.found.true}`);
+    draw();
+    if (context.state.layer) await pick(context.state.layer, Number(context.state.unit ?? 0));
+    else put(unit, h("p", { class: "panel fine" }, "Nothing chosen yet. Choose a map or a cell of a layer."));
+  }
+  function draw() {
+    const all = state.found.layers.flatMap((layer) => (layer.after.data ? [...(extent(decode(layer.after).values) ?? [])] : []));
+    const whole = extent(all) ?? [0, 1];
+    put(list, state.found.layers.map((layer) => card(layer, state.scale, whole, pick)));
+  }
+  async function pick(name, index) {
+    context.setState({ layer: name, unit: index });
+    const layer = state.found.layers.find((one) => one.name === name);
+    if (layer) await unitPanel(unit, context, sample.sample, layer, index);
+  }
+  await load();
+}
 
 function card(layer, scale, whole, pick) {
-  const facts = [h("span", { class: "tick" }, sized(layer.from)), " \u2192 ", h("b", { class: "tick" }, sized(layer.shape)), "; from ", of(layer, "minimum"), " to ", of(layer, "maximum"), ", mean ", of(layer, "mean")];
+  const facts = [h("span", { class: "tick" }, sized(layer.from), " \u2192 ", h("b", {}, sized(layer.shape))), "; from ", of(layer, "minimum"), " to ", of(layer, "maximum"), ", mean ", of(layer, "mean")];
   const title = h("h2", {}, layer.name, layer.call > 1 ? ` (call ${layer.call})` : "", " ", h("small", {}, layer.kind));
   return h("li", { class: "panel", "data-layer": layer.name }, h("div", { class: "heading" }, title), h("p", { class: "fine numbers" }, facts), clipped(layer), content(layer, scale, whole, pick));
 }
@@ -67,7 +61,7 @@ function clipped(layer) {
   const total = layer.from.reduce((a, b) => a * b, 1);
   const track = h("span", { class: "track", "aria-hidden": "true" }, h("span", { class: "fill", style: { left: 0, width: `${100 * share}%` } }));
   const ref = `count(${layer.before?.ref ?? layer.after.ref} < 0)`;
-  return h("p", { class: "row clipped" }, track, h("span", {}, number(layer.clipped, ref, "int"), " of ", h("span", { class: "tick" }, written(total, "int")), " were below zero and became 0: ", number(share, `${ref} / ${total}`, "percent1")));
+  return h("p", { class: "row clipped" }, track, h("span", {}, number(layer.clipped, ref, "int"), " of ", written(total, "int"), " were below zero and became 0: ", number(share, `${ref} / ${total}`, "percent1")));
 }
 
 function content(layer, scale, whole, pick) {

@@ -1,5 +1,4 @@
 /** Look: a picture is a grid of numbers; what normalisation does to them, and to a network that learned another one. */
-import { decode } from "../api.js";
 import { css } from "../colours.js";
 import { h, put, section, svg } from "../dom.js";
 import "../elements/p-grid.js";
@@ -13,43 +12,36 @@ const SHOWN = { raw: "raw, 0 to 255", unit: "divided by 255", input: "normalised
 const BINS = 64;
 const BOX = { width: 420, height: 130, bottom: 22 };
 
-export default {
-  id: "pixels",
-  title: "Pixels",
-  lead: "To the network a picture is a grid of numbers. Point at a cell, or walk with the arrow keys.",
-  step: "look",
-  for: ({ task, run, runs }) => pictures({ task }) && (run || !runs || runs.length > 0),
-  async mount(element, context) {
-    const run = runOf(context);
-    if (!run) return put(element, h("p", { class: "panel" }, "Train a network first, or install the released ones: the normalisation is the network's own."));
-    const state = { shown: context.state.shown ?? "raw", found: null, mean: 0, deviation: 1 };
-    const grid = h("p-grid");
-    const four = h("dl", { class: "facts numbers four", "aria-live": "polite" });
-    const normal = normalisation(run, state, () => describe(state, grid, four));
-    const sample = sampler(context, () => load());
-    const kind = choice("show", Object.entries(SHOWN), state.shown, (value) => {
-      state.shown = value;
-      context.setState({ shown: value === "raw" ? null : value });
-      draw(state, grid);
-    });
-    grid.addEventListener("cell", ({ detail }) => describe(state, grid, four, detail));
-    grid.addEventListener("open", ({ detail }) => trace(refAt(state, detail)));
-    const picture = section("The picture", "Each cell is one pixel: 0 is black, 255 is white. Press Enter on a cell to see its float and its bits.", h("div", { class: "row controls" }, kind), grid, four);
-    put(element, sample.node, h("div", { class: "columns" }, picture, normal.node));
+/** Draw the view. @returns what takes it away again */
+export async function mount(element, context) {
+  const run = runOf(context);
+  const state = { shown: context.state.shown ?? "raw", found: null, mean: 0, deviation: 1 };
+  const grid = h("p-grid");
+  const four = h("dl", { class: "facts numbers four", "aria-live": "polite" });
+  const normal = normalisation(run, state, () => describe(state, grid, four));
+  const sample = sampler(context, () => load());
+  const kind = choice("show", Object.entries(SHOWN), state.shown, (value) => {
+    state.shown = value;
+    context.setState({ shown: value === "raw" ? null : value });
+    draw(state, grid);
+  });
+  grid.addEventListener("cell", ({ detail }) => describe(state, grid, four, detail));
+  grid.addEventListener("open", ({ detail }) => trace(refAt(state, detail)));
+  const picture = section("The picture", "Each cell is one pixel: 0 is black, 255 is white. Press Enter on a cell to see its float and its bits.", h("div", { class: "row controls" }, kind), grid, four);
+  put(element, sample.node, h("div", { class: "columns" }, picture, normal.node));
 
-    async function load() {
-      state.found = await ask(run.id, "pixels", { sample: sample.sample });
-      const { true: truth, classes } = state.found;
-      sample.tell(truth === null ? "" : `a ${classes[truth] ?? truth}`);
-      state.raw = plane(state.found.raw);
-      state.input = plane(state.found.input);
-      draw(state, grid);
-      grid.select(14, 14);
-      normal.start(state.found);
-    }
-    await load();
-  },
-};
+  async function load() {
+    state.found = await ask(run.id, "pixels", { sample: sample.sample });
+    const { true: truth, classes } = state.found;
+    sample.tell(truth === null ? "" : `a ${classes[truth] ?? truth}`);
+    state.raw = plane(state.found.raw);
+    state.input = plane(state.found.input);
+    draw(state, grid);
+    grid.select(14, 14);
+    normal.start(state.found);
+  }
+  await load();
+}
 
 function draw(state, grid) {
   const { raw, input, shown } = state;
@@ -72,11 +64,11 @@ function describe(state, grid, four, cell = state.cell) {
   const raw = state.raw.values[at];
   const slid = (raw / 255 - state.mean) / state.deviation;
   const pairs = [
-    ["row, column", `${row}, ${column}`],
+    ["row, column", h("span", { class: "tick" }, `${row}, ${column}`)],
     ["raw", number(raw, state.raw.refOf(row, column), "int", "uint8")],
     ["as the network gets it", number(state.input.values[at], state.input.refOf(row, column), "g6", "float32")],
     ["as the sliders say", number(slid, `(${state.raw.refOf(row, column)} / 255 - ${state.mean}) / ${state.deviation}`, "g6")],
-    ["place in the flat vector", `${row} \u00d7 ${state.raw.columns} + ${column} = ${at}`],
+    ["place in the flat vector", h("span", { class: "tick" }, `${row} \u00d7 ${state.raw.columns} + ${column} = ${at}`)],
   ];
   put(four, pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }

@@ -14,19 +14,13 @@ const SECONDS = 6;
 const FIRST = ["sgd", "momentum", "rmsprop", "adam"];
 const MARKS = 5; // numbered marks on a path
 
-export default {
-  id: "race",
-  title: "Optimiser race",
-  lead: "The same start, the same surface, another rule for the step. Who arrives, and by which way?",
-  step: "train",
-  for: () => true,
-  async mount(element, context) {
-    const view = new Race(context, await get(address("surfaces")));
-    put(element, view.node);
-    await view.run();
-    return () => view.stop();
-  },
-};
+/** Draw the view. @returns what takes it away again */
+export async function mount(element, context) {
+  const view = new Race(context, await get(address("surfaces")));
+  put(element, view.node);
+  await view.run();
+  return () => view.stop();
+}
 
 class Race {
   constructor(context, surfaces) {
@@ -125,13 +119,13 @@ class Race {
       each.dot.setAttribute("cx", String(x));
       each.dot.setAttribute("cy", String(y));
       const every = Math.ceil(this.state.steps / MARKS);
-      put(each.marks, still() ? points.map((point, i) => [point, i]).filter(([, i]) => i && i % every === 0).map(([[px, py], i]) => svg("text", { x: px + 5, y: py - 5, class: "mark-step" }, i)) : null);
+      put(each.marks, still() ? points.map((point, i) => [point, i]).filter(([, i]) => i && i % every === 0).map(([[px, py], i]) => svg("text", { x: px + 5, y: py - 5, class: "mark-step tick" }, i)) : null);
     }
     const rows = this.lines.map(({ path }) => {
       const value = (block, i, ref) => number(block.values[i], `${block.ref}[${ref}]`, "g4");
       return h("tr", {}, h("th", { scope: "row" }, path.name), h("td", {}, value(path.points, 2 * step, `${step},0`)), h("td", {}, value(path.points, 2 * step + 1, `${step},1`)), h("td", {}, value(path.losses, step, step)));
     });
-    put(this.table, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "where they are" }, h("table", { class: "tight where" }, h("caption", {}, `after ${step} steps`), h("thead", {}, h("tr", {}, ["optimizer", "x", "y", "height"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows))));
+    put(this.table, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "where they are" }, h("table", { class: "tight standing" }, h("caption", {}, `after ${step} steps`), h("thead", {}, h("tr", {}, ["optimiser", "x", "y", "height"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows))));
     const best = this.paths.reduce((a, b) => (b.losses.values[step] < a.losses.values[step] ? b : a));
     this.drawn.setAttribute("aria-label", `${SAID[this.state.surface]}; after ${step} steps ${best.name} is lowest, at height ${written(best.losses.values[step], "g4")}. The table has every place.`);
   }

@@ -3,7 +3,7 @@ import { decode } from "../api.js";
 import { h, put, section, svg } from "../dom.js";
 import "../elements/p-bars.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, classifies, latest, slider } from "../lens.js";
+import { ask, button, choice, latest, slider } from "../lens.js";
 import { written } from "../numbers.js";
 import { sampler } from "../sampler.js";
 import "../trace.js";
@@ -11,68 +11,62 @@ import "../trace.js";
 const CURVE = { width: 420, height: 220, left: 34, bottom: 28, top: 8 };
 const MOST_LOSS = 6;
 
-export default {
-  id: "softmax",
-  title: "Softmax and loss",
-  lead: "How scores become probabilities, and probabilities a loss. Move a score and watch.",
-  step: "explain",
-  for: classifies,
-  async mount(element, context) {
-    const state = { changed: {}, temperature: 1, target: null };
-    const body = h("div", { class: "softmax" });
-    const sample = sampler(context, () => ((state.changed = {}), (state.target = null), rows.clear(), load()));
-    const controls = h("div", { class: "row controls" });
-    const curve = svg("svg", { viewBox: `0 0 ${CURVE.width} ${CURVE.height}`, role: "img", class: "loss-curve" });
-    const loss = h("div", { class: "said-loss", "aria-live": "polite" });
-    const rows = new Map();
-    const load = latest(async () => {
-      const given = [state.temperature, ...Object.entries(state.changed).map(([i, v]) => `${i}=${v}`)].join(";");
-      const found = await ask(context.run.id, "softmax", { sample: sample.sample, target: state.target, given });
-      state.target = found.target;
-      draw(found);
-    });
-    const temperature = slider("temperature", { min: 0.1, max: 10, step: 0.1, value: 1, format: (v) => v.toFixed(1), oninput: (v) => ((state.temperature = v), load()) });
+/** Draw the view. @returns what takes it away again */
+export async function mount(element, context) {
+  const state = { changed: {}, temperature: 1, target: null };
+  const body = h("div", { class: "softmax" });
+  const sample = sampler(context, () => ((state.changed = {}), (state.target = null), rows.clear(), load()));
+  const controls = h("div", { class: "row controls" });
+  const curve = svg("svg", { viewBox: `0 0 ${CURVE.width} ${CURVE.height}`, role: "img", class: "loss-curve" });
+  const loss = h("div", { class: "said-loss", "aria-live": "polite" });
+  const rows = new Map();
+  const load = latest(async () => {
+    const given = [state.temperature, ...Object.entries(state.changed).map(([i, v]) => `${i}=${v}`)].join(";");
+    const found = await ask(context.run.id, "softmax", { sample: sample.sample, target: state.target, given });
+    state.target = found.target;
+    draw(found);
+  });
+  const temperature = slider("temperature", { min: 0.1, max: 10, step: 0.1, value: 1, format: (v) => v.toFixed(1), oninput: (v) => ((state.temperature = v), load()) });
 
-    function draw(found) {
-      const blocks = Object.fromEntries(["given", "scores", "shifted", "exponentials", "probabilities", "gradient"].map((name) => [name, decode(found[name])]));
-      const one = (name) => { const { values, ref } = decode(found[name]); return number(values[0], ref, "g6", "float32"); }; // prettier-ignore
-      if (!rows.size) build(found, blocks);
-      let sum = 0;
-      found.classes.forEach((name, i) => {
-        const row = rows.get(i);
-        for (const [part, cell] of Object.entries(row.cells)) cell.show(blocks[part].values[i], `${blocks[part].ref}[${i}]`);
-        row.fill.style.setProperty("width", `${100 * blocks.probabilities.values[i]}%`);
-        row.node.classList.toggle("marked", i === found.target);
-        if (!(i in state.changed)) row.move.set(Number(blocks.given.values[i].toFixed(2)));
-        row.move.node.classList.toggle("moved", i in state.changed);
-        sum += blocks.probabilities.values[i];
-      });
-      const sums = h("p", { class: "sums numbers" }, "largest score ", one("largest"), "; sum of the exponentials ", one("total"), "; sum of the probabilities ", number(sum, `sum(${blocks.probabilities.ref})`, "g7"));
-      put(totals, sums);
-      const p = blocks.probabilities.values[found.target];
-      put(loss, "loss = \u2212log p(", found.classes[found.target], ") = \u2212log ", number(p, `${blocks.probabilities.ref}[${found.target}]`, "g4", "float32"), " = ", h("b", {}, one("loss")));
-      drawCurve(curve, found.curve, p, decode(found.loss).values[0], found.classes[found.target]);
-      put(controls, choice("true class", found.classes.map((name, i) => [i, name]), found.target, (i) => ((state.target = Number(i)), load())), temperature.node, button("The network's own scores", () => ((state.changed = {}), (state.temperature = 1), temperature.set(1), load())));
-    }
-    const totals = h("div");
-    function build(found, blocks) {
-      const head = ["class", "move its score", "score / T", "minus the largest", "exponential", "probability", "as a bar", "slope of the loss"];
-      const lines = found.classes.map((name, i) => {
-        const cells = Object.fromEntries(["scores", "shifted", "exponentials", "probabilities", "gradient"].map((part) => [part, number(0, `${blocks[part].ref}[${i}]`, part === "probabilities" ? "g4" : "g4", "float32")]));
-        const move = slider(`score of ${name}`, { min: -15, max: 15, step: 0.05, value: 0, format: (v) => v.toFixed(2), oninput: (v) => ((state.changed[i] = v), load()) });
-        const fill = h("span", { class: "fill" });
-        const node = h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "mover" }, move.node), h("td", {}, cells.scores), h("td", {}, cells.shifted), h("td", {}, cells.exponentials), h("td", {}, cells.probabilities), h("td", { class: "wide" }, h("span", { class: "track", "aria-hidden": "true" }, fill)), h("td", {}, cells.gradient));
-        rows.set(i, { cells, fill, node, move });
-        return node;
-      });
-      put(body, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "softmax, term by term" }, h("table", { class: "steps-table" }, h("caption", { class: "unseen" }, "softmax, term by term"), h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, lines))), totals);
-    }
-    const help = "The score is divided by the temperature T, the largest score is taken away (so that nothing overflows; it changes no result), each is raised to a power of e, and divided by the sum of all. A high temperature makes the network unsure, a low one surer.";
-    const why = "The loss is small where the network gives the true class a high probability, and grows without limit towards 0. Its slope by each score is the probability, minus 1 for the true class: that is what training passes back.";
-    put(element, sample.node, controls, section("Scores to probabilities", help, body), section("Probability to loss", why, loss, curve));
-    await load();
-  },
-};
+  function draw(found) {
+    const blocks = Object.fromEntries(["given", "scores", "shifted", "exponentials", "probabilities", "gradient"].map((name) => [name, decode(found[name])]));
+    const one = (name) => { const { values, ref } = decode(found[name]); return number(values[0], ref, "g6", "float32"); }; // prettier-ignore
+    if (!rows.size) build(found, blocks);
+    let sum = 0;
+    found.classes.forEach((name, i) => {
+      const row = rows.get(i);
+      for (const [part, cell] of Object.entries(row.cells)) cell.show(blocks[part].values[i], `${blocks[part].ref}[${i}]`);
+      row.fill.style.setProperty("width", `${100 * blocks.probabilities.values[i]}%`);
+      row.node.classList.toggle("marked", i === found.target);
+      if (!(i in state.changed)) row.move.set(Number(blocks.given.values[i].toFixed(2)));
+      row.move.node.classList.toggle("moved", i in state.changed);
+      sum += blocks.probabilities.values[i];
+    });
+    const sums = h("p", { class: "sums numbers" }, "largest score ", one("largest"), "; sum of the exponentials ", one("total"), "; sum of the probabilities ", number(sum, `sum(${blocks.probabilities.ref})`, "g7"));
+    put(totals, sums);
+    const p = blocks.probabilities.values[found.target];
+    put(loss, "loss = \u2212log p(", h("span", { class: "class" }, found.classes[found.target]), ") = \u2212log ", number(p, `${blocks.probabilities.ref}[${found.target}]`, "g4", "float32"), " = ", h("b", {}, one("loss")));
+    drawCurve(curve, found.curve, p, decode(found.loss).values[0], found.classes[found.target]);
+    put(controls, choice("true class", found.classes.map((name, i) => [i, name]), found.target, (i) => ((state.target = Number(i)), load())), temperature.node, button("The network's own scores", () => ((state.changed = {}), (state.temperature = 1), temperature.set(1), load())));
+  }
+  const totals = h("div");
+  function build(found, blocks) {
+    const head = ["class", "move its score", "score / T", "minus the largest", "exponential", "probability", "as a bar", "slope of the loss"];
+    const lines = found.classes.map((name, i) => {
+      const cells = Object.fromEntries(["scores", "shifted", "exponentials", "probabilities", "gradient"].map((part) => [part, number(0, `${blocks[part].ref}[${i}]`, part === "probabilities" ? "g4" : "g4", "float32")]));
+      const move = slider(`score of ${name}`, { min: -15, max: 15, step: 0.05, value: 0, format: (v) => v.toFixed(2), oninput: (v) => ((state.changed[i] = v), load()) });
+      const fill = h("span", { class: "fill" });
+      const node = h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "mover" }, move.node), h("td", {}, cells.scores), h("td", {}, cells.shifted), h("td", {}, cells.exponentials), h("td", {}, cells.probabilities), h("td", { class: "wide" }, h("span", { class: "track", "aria-hidden": "true" }, fill)), h("td", {}, cells.gradient));
+      rows.set(i, { cells, fill, node, move });
+      return node;
+    });
+    put(body, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "softmax, term by term" }, h("table", { class: "steps-table" }, h("caption", { class: "unseen" }, "softmax, term by term"), h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, lines))), totals);
+  }
+  const help = "The score is divided by the temperature T, the largest score is taken away (so that nothing overflows; it changes no result), each is raised to a power of e, and divided by the sum of all. A high temperature makes the network unsure, a low one surer.";
+  const why = "The loss is small where the network gives the true class a high probability, and grows without limit towards 0. Its slope by each score is the probability, minus 1 for the true class: that is what training passes back.";
+  put(element, sample.node, controls, section("Scores to probabilities", help, body), section("Probability to loss", why, loss, curve));
+  await load();
+}
 
 /** The curve of -log p with the point where we are. */
 function drawCurve(curve, { probabilities, losses }, p, value, name) {

@@ -4,7 +4,7 @@ import { colour, span } from "../colours.js";
 import { h, put, section } from "../dom.js";
 import "../elements/p-grid.js";
 import { number } from "../elements/p-number.js";
-import { ask, choice, classifies, pictures, plane, slider } from "../lens.js";
+import { ask, choice, plane, slider } from "../lens.js";
 import { sampler } from "../sampler.js";
 import { extent } from "../series.js";
 import { trace } from "../trace.js";
@@ -16,35 +16,30 @@ const SAYS = {
   "Grad-CAM": "which places of the last feature maps speak for the class (Selvaraju et al. 2017)",
 };
 
-export default {
-  id: "why",
-  title: "Why",
-  lead: "Where did it look? Four methods, and a test of each: a map that is the same for a network with random weights explains nothing.",
-  step: "explain",
-  for: ({ task, run }) => classifies({ task, run }) && pictures({ task }),
-  async mount(element, context) {
-    const state = { opacity: Number(context.state.opacity ?? 0.7), target: null, found: null };
-    const sample = sampler(context, () => ((state.target = null), load()));
-    const controls = h("div", { class: "row controls" });
-    const said = h("p", { class: "numbers" });
-    const list = h("div", { class: "whys" });
-    const painters = [];
-    const opacity = slider("opacity of the map", { min: 0, max: 1, step: 0.05, value: state.opacity, format: (v) => `${Math.round(100 * v)} %`, oninput: (v) => ((state.opacity = v), context.setState({ opacity: v }), painters.forEach((paint) => paint(v))) });
-    put(element, sample.node, controls, said, list);
+/** Draw the view. @returns what takes it away again */
+export async function mount(element, context) {
+  const state = { opacity: Number(context.state.opacity ?? 0.7), target: null, found: null };
+  const sample = sampler(context, () => ((state.target = null), load()));
+  const controls = h("div", { class: "row controls" });
+  const said = h("p", { class: "numbers" });
+  const list = h("div", { class: "whys" });
+  const painters = [];
+  const opacity = slider("opacity of the map", { min: 0, max: 1, step: 0.05, value: state.opacity, format: (v) => `${Math.round(100 * v)} %`, oninput: (v) => ((state.opacity = v), context.setState({ opacity: v }), painters.forEach((paint) => paint(v))) });
+  put(element, sample.node, controls, said, list);
 
-    async function load() {
-      const found = (state.found = await ask(context.run.id, "explain", { sample: sample.sample, target: state.target }));
-      const name = found.classes[found.target];
-      const p = found.answer.probabilities[found.answer.text];
-      put(said, "It says ", h("b", {}, found.answer.text), " (", number(p, `${found.sample.ref.replace(/raw$/, "probabilities")}[${found.classes.indexOf(found.answer.text)}]`, "percent1"), `). Explained is the class ${name}.`);
-      put(controls, choice("explain the class", found.classes.map((text, i) => [i, text]), found.target, (i) => ((state.target = Number(i)), load())), opacity.node);
-      painters.length = 0;
-      put(list, found.methods.map((method) => card(method, found, painters, name)));
-      painters.forEach((paint) => paint(state.opacity));
-    }
-    await load();
-  },
-};
+  async function load() {
+    const found = (state.found = await ask(context.run.id, "explain", { sample: sample.sample, target: state.target }));
+    const name = found.classes[found.target];
+    const probabilities = decode(found.probabilities);
+    const answer = found.classes.indexOf(found.answer);
+    put(said, "It says ", h("b", { class: "class" }, found.answer), " (", number(probabilities.values[answer], `${probabilities.ref}[${answer}]`, "percent1", "float32"), `). Explained is the class ${name}.`);
+    put(controls, choice("explain the class", found.classes.map((text, i) => [i, text]), found.target, (i) => ((state.target = Number(i)), load())), opacity.node);
+    painters.length = 0;
+    put(list, found.methods.map((method) => card(method, found, painters, name)));
+    painters.forEach((paint) => paint(state.opacity));
+  }
+  await load();
+}
 
 function card(method, found, painters, name) {
   const { likeness, ssim, passes } = method;

@@ -1,0 +1,151 @@
+"""All test digits redrawn on the studio's drawing pad, in a real browser, through the pad's own code.
+
+    python benchmarks/pad.py --model digits/cnn            about 6 minutes; appends to benchmarks/pad.csv
+
+Each digit is put on the 280 x 280 sheet at a random place, 70 to 210 pixels wide (0.5 to 1.5 times half the
+sheet), and goes the way of a drawing: PNG, the reader of pictures, ``prepare``, the network. Its answer is
+compared with that to the digit as the data hold it. Also measured: the time from the last mark to the bars.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import csv
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+TABLE = Path(__file__).with_name("pad.csv")
+COLUMNS = ["model", "digits", "plain", "redrawn", "points_lost", "seed", "median_ms", "p95_ms", "machine"]
+SHEET, SIDE = 280, 28
+CHUNK = 100
+TOKEN = "tokenofthebenchmark"
+REDRAW = """async ([text, count, places]) => {
+    const pad = document.querySelector("p-pad"), said = document.querySelector(".said");
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const answers = [], times = [];
+    for (let i = 0; i < count; i++) {
+        pad.clear();
+        while (said.textContent !== "\\u2026") await new Promise(requestAnimationFrame);
+        const before = pad.times?.length ?? 0;
+        pad.place(bytes.subarray(784 * i, 784 * (i + 1)), 28, 28, places[i]);
+        const until = performance.now() + 20000;
+        const waits = () => (pad.times?.length ?? 0) === before && performance.now() < until;
+        while (waits()) await new Promise(requestAnimationFrame);
+        answers.push(said.textContent);
+        times.push(pad.times?.at(-1) ?? NaN);
+    }
+    return [answers, times];
+}"""
+
+
+def main() -> int:
+    """Redraw, compare, write the row, and say it."""
+    parser = argparse.ArgumentParser(description="test digits redrawn on the studio's pad")
+    parser.add_argument("--model", default="digits/cnn")
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    flags = parser.parse_args()
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        server, address = started(Path(folder))
+        try:
+            chromium = playwright.chromium.launch(executable_path=browser(), args=["--no-sandbox"])
+            page = chromium.new_page(reduced_motion="reduce")
+            run = "zoo." + flags.model.replace("/", ".")
+            page.goto(f"{address}#token={TOKEN}")
+            page.goto(f"{address}#/digits/{run}/use/draw")
+            page.wait_for_selector("p-pad canvas")
+            row = measured(page, flags.model, flags.count, flags.seed)
+        finally:
+            server.terminate()
+            server.wait(20)
+    new = not TABLE.exists()
+    with TABLE.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+    print(row)
+    return 0
+
+
+def measured(page: Any, model: str, count: int, seed: int) -> dict[str, Any]:
+    """Return the row of the table."""
+    from pellucid.datasets import mnist
+
+    images, labels = (each[:count] for each in mnist.test())
+    names = redrawn(page, images, seed)
+    right = np.array([name == str(label) for name, label in zip(names[0], labels, strict=True)])
+    plain = plainly(model, images, labels)
+    times = np.array(names[1])
+    return {
+        "model": model,
+        "digits": len(images),
+        "plain": f"{plain:.4f}",
+        "redrawn": f"{right.mean():.4f}",
+        "points_lost": f"{100 * (plain - right.mean()):.2f}",
+        "seed": seed,
+        "median_ms": f"{np.median(times):.1f}",
+        "p95_ms": f"{np.quantile(times, 0.95):.1f}",
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+    }
+
+
+def redrawn(page: Any, images: np.ndarray, seed: int) -> tuple[list[str], list[float]]:
+    """Put digits on the pad of an open Draw view, one by one; return the answers and the times in ms."""
+    random = np.random.default_rng(seed)
+    answers: list[str] = []
+    times: list[float] = []
+    for first in range(0, len(images), CHUNK):
+        part = images[first : first + CHUNK]
+        places = []
+        for _ in part:
+            side = int(random.uniform(0.5, 1.5) * SHEET / 2)
+            x, y = random.integers(0, SHEET - side + 1, 2)
+            places.append({"x": int(x), "y": int(y), "side": side})
+        text = base64.b64encode(part.tobytes()).decode()
+        found, taken = page.evaluate(REDRAW, [text, len(part), places])
+        answers += found
+        times += taken
+    return answers, times
+
+
+def plainly(model: str, images: np.ndarray, labels: np.ndarray) -> float:
+    """Return the accuracy on the digits as the data hold them."""
+    import torch
+
+    from pellucid.verbs.trained import open_trained
+
+    ready = open_trained(model)
+    with torch.inference_mode():
+        parts = torch.from_numpy(images).split(500)
+        outputs = [ready.network(ready.task.prepare(part, facts=ready.facts)[0]) for part in parts]
+    return float((torch.cat(outputs).argmax(1).numpy() == labels).mean())
+
+
+def started(folder: Path) -> tuple[subprocess.Popen[str], str]:
+    """Start a studio of its own and return it with its address."""
+    words = [sys.executable, "-m", "pellucid", "studio", "--port", "0", "--token", TOKEN, "--no-browser"]
+    server = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    return server, server.stdout.readline().split("#")[0].strip()
+
+
+def browser() -> str | None:
+    """Return the browser to use."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("PELLUCID_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
