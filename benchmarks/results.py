@@ -20,6 +20,11 @@ ACCURACY_COLUMNS = (
     *("date", "setting", "seeds", "scores", "median", "min", "max", "n"),
     *("paper", "source", "seconds", "command", "machine"),
 )
+SERVE = FOLDER / "serve.csv"
+SERVE_COLUMNS = (
+    *("date", "model", "input", "phase", "rate", "seconds", "sent", "answered", "shed", "failed", "hung"),
+    *("answers_per_second", "p50_ms", "p99_ms", "command", "machine"),
+)
 
 
 def read(path: Path, columns: Sequence[str]) -> list[Row]:

@@ -24,7 +24,7 @@ DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "studio"
 TOKEN = "tokenofthepicturesonly"
 SIZE = {"width": 1180, "height": 760}
-COLOURS = 96
+COLOURS = 160
 CNN, MLP = "zoo.digits.cnn", "zoo.digits.mlp"
 VIEWS = {  # name of the picture -> where it is in the studio
     "data": "digits/-/look/data",
@@ -57,7 +57,11 @@ def main(names: list[str]) -> None:
     from playwright.sync_api import sync_playwright
 
     chromium = os.environ.get("PELLUCID_CHROMIUM") or shutil.which("chromium")
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as address, sync_playwright() as player:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder)) as address,
+        sync_playwright() as player,
+    ):
         browser = player.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport=SIZE, reduced_motion="reduce")
         page.goto(f"{address}#token={TOKEN}")
@@ -88,7 +92,11 @@ def served(folder: Path) -> Iterator[str]:
 
 def save(png: bytes, name: str) -> None:
     """Save a screenshot with few colours."""
-    small = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+    small = (
+        Image.open(io.BytesIO(png))
+        .convert("RGB")
+        .quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    )
     small.save(PICTURES / f"{name}.png", optimize=True)
 
 
