@@ -2,7 +2,7 @@
 
     python docs/make_studio_pictures.py [NAME ...]
 
-Needs Chromium and ``pip install playwright``. Trains one MLP for a few seconds to have something to watch; the
+Needs Chromium and ``pip install playwright``. Trains one MLP to have something to watch; the
 rest shows the released models. Pictures go to ``docs/studio/NAME.png``, reduced to a palette.
 """
 
