@@ -61,6 +61,7 @@ def main() -> int:
         try:
             chromium = playwright.chromium.launch(executable_path=browser(), args=["--no-sandbox"])
             page = chromium.new_page(reduced_motion="reduce")
+            page.set_default_timeout(120_000)
             run = "zoo." + flags.model.replace("/", ".")
             page.goto(f"{address}#token={TOKEN}")
             page.goto(f"{address}#/digits/{run}/use/draw")

@@ -53,7 +53,8 @@ ABOUT = {  # task -> what its cards say
         "pipeline": "image-classification",
         "licence": "cc-by-sa-3.0",
         "what": "Reads handwritten digits, 28 x 28 pixels, with the network `{network}`.",
-        "judges": "The recipe was chosen on validation images; the test images were used for this table only.",
+        "judges": "The recipe was chosen on validation images; the test images were used "
+        "for this table only.",
         "example": "photo.png",
         "limits": "one digit a picture, written by hand in one\ncolour on a lighter or darker ground. It always "
         "answers one of the ten digits, also for a picture of\nsomething else.",
@@ -62,7 +63,8 @@ ABOUT = {  # task -> what its cards say
         "pipeline": "image-classification",
         "licence": "cc-by-4.0",
         "what": "Guesses which of {classes} things a drawing is, with the network `{network}`.",
-        "judges": "The recipe was chosen on validation drawings; the test drawings were used for this table only.",
+        "judges": "The recipe was chosen on validation drawings; the test drawings were used "
+        "for this table only.",
         "example": "drawing.png",
         "limits": """one drawing a picture, lines in one colour on a lighter or
 darker ground. It always answers one of its classes, also for a drawing of something else. Right is what the

@@ -28,6 +28,11 @@ SENTENCES_COLUMNS = (
     *("date", "name", "dataset", "score", "deviation", "scores", "n"),
     *("protocol", "paper", "source", "seconds", "command", "machine"),
 )
+SERVE = FOLDER / "serve.csv"
+SERVE_COLUMNS = (
+    *("date", "model", "input", "phase", "rate", "seconds", "sent", "answered", "shed", "failed", "hung"),
+    *("answers_per_second", "p50_ms", "p99_ms", "command", "machine"),
+)
 
 
 def read(path: Path, columns: Sequence[str]) -> list[Row]:

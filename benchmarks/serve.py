@@ -30,11 +30,6 @@ import results
 from pellucid.datasets import mnist
 from pellucid.media import write_png
 
-FILE = results.FOLDER / "serve.csv"
-COLUMNS = (
-    *("date", "model", "input", "phase", "rate", "seconds", "sent", "answered", "shed", "failed", "hung"),
-    *("answers_per_second", "p50_ms", "p99_ms", "command", "machine"),
-)
 TOKEN = "benchmark0token0of0serve"
 MODEL = "zoo.digits.cnn"
 CONNECTIONS = 32  # of the closed load that finds the capacity
@@ -201,10 +196,12 @@ def main() -> None:
         check_counters(port, found)
     rows = [row(phase, rate, seconds, tally, options) for phase, rate, seconds, tally in found]
     for each in rows:
-        print({name: each[name] for name in COLUMNS[3:14]})
+        print({name: each[name] for name in results.SERVE_COLUMNS[3:14]})
     if not options.quick:
-        kept = [old for old in results.read(FILE, COLUMNS) if old["input"] != options.input]
-        results.write(FILE, COLUMNS, [*kept, *rows])
+        kept = [
+            old for old in results.read(results.SERVE, results.SERVE_COLUMNS) if old["input"] != options.input
+        ]
+        results.write(results.SERVE, results.SERVE_COLUMNS, [*kept, *rows])
 
 
 async def measure(load: Load, options: argparse.Namespace) -> list[tuple[str, float, float, Tally]]:

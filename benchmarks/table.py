@@ -54,6 +54,7 @@ def main() -> None:
         tables = all_tables(
             results.read(results.SPEED, results.SPEED_COLUMNS),
             results.read(results.ACCURACY, results.ACCURACY_COLUMNS),
+            results.read(results.SERVE, results.SERVE_COLUMNS),
         )
         stale = [page for page in options.pages or default_pages() if renew(page, tables, keep=options.check)]
     except ValueError as error:
@@ -100,8 +101,8 @@ def renewed(text: str, tables: dict[str, str]) -> str:
     return BLOCK.sub(table, text)
 
 
-def all_tables(speed: Sequence[Row], accuracy: Sequence[Row]) -> dict[str, str]:
-    """Name -> Markdown: one table a benchmark, ``speed`` for all, ``accuracy``."""
+def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Row] = ()) -> dict[str, str]:
+    """Name -> Markdown: one table a benchmark, ``speed`` for all, ``accuracy``, ``serve``."""
     names = dict.fromkeys(row["benchmark"] for row in speed)
     tables = {name: speed_table([row for row in speed if row["benchmark"] == name]) for name in names}
     whole = "\n".join(f"**{name}**\n\n{tables[name]}" for name in names)
@@ -113,6 +114,7 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row]) -> dict[str, str]:
         "sketches": sketches_table(drawings) if drawings else NOT_YET,
         "speed": whole or NOT_YET,
         "accuracy": accuracy_table(accuracy) if accuracy else NOT_YET,
+        "serve": serve_table(serve) if serve else NOT_YET,
     }
 
 
@@ -176,6 +178,25 @@ def sketches_table(rows: Sequence[Row]) -> str:
         value = f"{factor * float(row['value']):.2f}{unit}{interval}"
         lines.append([f"`{row['network']}`", row["score"], value, f"{int(row['n']):,}", row["bar"]])
     return _markdown(head, lines)
+
+
+def serve_table(rows: Sequence[Row]) -> str:
+    """The phases of a load on the studio, for each kind of input."""
+    head = ["input", "phase", "requests/s", "answers/s", "sent away", "failed or hung", "p50", "p99"]
+    lines = (
+        [
+            row["input"],
+            row["phase"],
+            row["rate"] or "as many as go",
+            row["answers_per_second"],
+            row["shed"],
+            str(int(row["failed"]) + int(row["hung"])),
+            f"{row['p50_ms']} ms",
+            f"{row['p99_ms']} ms",
+        ]
+        for row in rows
+    )
+    return _markdown(head, lines) + f"\n`{rows[0]['model']}`, {rows[0]['machine']}, {rows[0]['date']}.\n"
 
 
 def _system(row: Row) -> str:

@@ -2,7 +2,7 @@
 
     python docs/make_studio_pictures.py [NAME ...]
 
-Needs Chromium and ``pip install playwright``. Trains one MLP for a few seconds to have something to watch; the
+Needs Chromium and ``pip install playwright``. Trains one MLP to have something to watch; the
 rest shows the released models. Pictures go to ``docs/studio/NAME.png``, reduced to a palette.
 """
 
@@ -24,7 +24,7 @@ DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "studio"
 TOKEN = "tokenofthepicturesonly"
 SIZE = {"width": 1180, "height": 760}
-COLOURS = 96
+COLOURS = 160
 CNN, MLP = "zoo.digits.cnn", "zoo.digits.mlp"
 VIEWS = {  # name of the picture -> where it is in the studio
     "data": "digits/-/look/data",
@@ -92,7 +92,11 @@ def served(folder: Path) -> Iterator[str]:
 
 def save(png: bytes, name: str) -> None:
     """Save a screenshot with few colours."""
-    small = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+    small = (
+        Image.open(io.BytesIO(png))
+        .convert("RGB")
+        .quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    )
     small.save(PICTURES / f"{name}.png", optimize=True)
 
 

@@ -11,12 +11,14 @@ import importlib.util
 import re
 import runpy
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import table  # benchmarks/
+from commands import environment
 from PIL import Image
 
 from pellucid import errors
@@ -81,6 +83,16 @@ def script(name: str):
     return module
 
 
+def opened_and_closed(line: str, folder: Path) -> int:
+    """Open the studio, wait for its address, press Ctrl-C, and return its exit code."""
+    words = [sys.executable, "-m", *shlex.split(line), "--port", "0", "--no-browser"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment(), cwd=folder) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        return process.wait(60)
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
 def test_every_command_and_every_python_block_of_a_page_runs(page, folder):
     for number, (kind, body) in enumerate(blocks(page)):
@@ -91,7 +103,9 @@ def test_every_command_and_every_python_block_of_a_page_runs(page, folder):
             runpy.run_path(str(folder / f"block{number}.py"))
             continue
         for line in body.splitlines():
-            if line.startswith("pellucid ") and not wants_release(line):
+            if line.startswith("pellucid studio"):
+                assert opened_and_closed(line, folder) == 130
+            elif line.startswith("pellucid ") and not wants_release(line):
                 assert main(tiny(line)) == 0, line
 
 
@@ -169,7 +183,9 @@ def test_every_file_of_the_package_stands_in_the_tree():
 def test_results_are_what_the_benchmarks_say(page):
     read, files = table.results.read, table.results
     tables = table.all_tables(
-        read(files.SPEED, files.SPEED_COLUMNS), read(files.ACCURACY, files.ACCURACY_COLUMNS)
+        read(files.SPEED, files.SPEED_COLUMNS),
+        read(files.ACCURACY, files.ACCURACY_COLUMNS),
+        read(files.SERVE, files.SERVE_COLUMNS),
     )
     assert table.renew(page, tables, keep=True) is False
 

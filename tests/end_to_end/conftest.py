@@ -43,12 +43,12 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def studio(tmp_path_factory):
-    """A studio with the released models and one small training."""
+    """A studio with the released models, one small training, and a task of one file."""
     from studio import Studio, pellucid
 
     folder = tmp_path_factory.mktemp("studio")
     pellucid(folder, "train", "digits", "--setting", "tiny", "--out", "runs/small", "--quiet")
-    started = Studio(folder).start()
+    started = Studio(folder, "--task", str(HERE.parents[1] / "docs" / "examples" / "shapes.py")).start()
     yield started
     started.kill(signal.SIGTERM)
 

@@ -241,10 +241,9 @@ def test_digits_redrawn_on_the_pad_are_read_as_well_as_the_recorded_ones_and_qui
     page = open_page(studio, place(CNN, "use", "draw"))
     answers, times = pad.redrawn(page, images, seed=1)
     redrawn = np.mean([name == str(label) for name, label in zip(answers, labels, strict=True)])
+    plain = pad.plainly("digits/cnn", images, labels)
+    assert redrawn >= plain - 0.005  # one digit; benchmarks/pad.py takes all 10,000
     assert (
-        redrawn >= pad.plainly("digits/cnn", images, labels) - 0.005
-    )  # one digit; benchmarks/pad.py takes all
-    assert (
-        np.median(times) <= 100
-    )  # ms; a busy machine is slower than the 50 ms of the bar, which pad.py measures
+        np.median(times) <= 500
+    )  # ms, on whatever machine this is; benchmarks/pad.py measures the bar of 50
     assert page.errors == []

@@ -136,3 +136,27 @@ def test_a_studio_that_is_killed_neither_stops_the_training_nor_loses_the_page(t
         assert page.errors == []
     finally:
         studio.kill(signal.SIGTERM)
+
+
+def test_a_task_of_one_file_has_its_pages_without_any_code_for_the_web(studio, open_page):
+    page = open_page(studio, "#/shapes/-/look/data")
+    assert page.locator(".sheet th").all_inner_texts() == ["circle", "square", "triangle"]
+    go(page, "#/shapes/-/train/start")
+    assert page.locator("[name=maps]").count() == 1
+    assert page.input_value("[name=images]") == "3000"
+    go(page, "#/shapes/-/test")
+    assert "no trained network" in page.inner_text("main")
+
+
+def test_a_task_that_takes_text_asks_for_text(studio, open_page):
+    page = open_page(studio)
+    page.evaluate(
+        """async () => {
+            const { giving } = await import("/static/giving.js");
+            const context = { task: { takes: "text", name: "sentences" } };
+            document.querySelector("main").replaceChildren(giving(context, (body) => { window.given = body }));
+        }"""
+    )
+    page.fill("textarea", "a fine film")
+    page.keyboard.press("Control+Enter")
+    assert page.evaluate("window.given") == {"text": "a fine film"}

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import time
 from pathlib import Path
@@ -33,7 +34,8 @@ BARE = """() => {
     }
     return found;
 }"""
-WIDE_AS = "() => document.documentElement.scrollWidth"
+WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+SECONDS_TO_FIT = 3  # the charts are drawn again after the window has changed
 
 
 def links(page, within):
@@ -56,31 +58,47 @@ def crawl(studio, browser):
         "axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python"
     )
     found, asked, errors = {}, [], []
-    for scheme, width in (("light", 1280), ("dark", 360)):
-        context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{studio.address}#token={TOKEN}")
-        page.wait_for_selector("#side a", state="attached")
-        for view in all_views(page):
-            go(page, view)
-            page.wait_for_timeout(150)
-            report = axe.Axe().run(page).response
-            found[f"{view} {scheme} {width}"] = {
-                "violations": [
-                    f"{one['id']}: {node['html'][:160]}"
-                    for one in report["violations"]
-                    for node in one["nodes"]
-                ],
-                "bare": page.evaluate(BARE),
-                "width": (page.evaluate(WIDE_AS), width),
-                "problem": page.locator("main [role=alert]").all_inner_texts(),
-            }
-        context.close()
+    page = browser.new_page(viewport=WIDE, color_scheme="light", reduced_motion="reduce")
+    page.set_default_timeout(120_000)
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{studio.address}#token={TOKEN}")
+    page.wait_for_selector("#side a", state="attached")
+    for view in all_views(page):
+        go(page, view)
+        violations = complaints(axe.Axe().run(page))
+        bare, wide = page.evaluate(BARE), not fits(page, WIDE)
+        page.emulate_media(color_scheme="dark")
+        page.set_viewport_size(NARROW)
+        wide = not fits(page, NARROW) or wide
+        violations += complaints(axe.Axe().run(page, options={"runOnly": ["color-contrast"]}))
+        found[view] = {
+            "violations": violations,
+            "bare": bare,
+            "wide": wide,
+            "problem": page.locator("main [role=alert]").all_inner_texts(),
+        }
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(WIDE)
+    page.close()
     return {"views": found, "asked": asked, "errors": errors}
+
+
+def fits(page, window):
+    """Say whether the page is no wider than the window."""
+    from playwright.sync_api import TimeoutError
+
+    try:
+        script = "most => document.documentElement.scrollWidth <= most"
+        page.wait_for_function(script, arg=window["width"], timeout=1000 * SECONDS_TO_FIT)
+    except TimeoutError:
+        return False
+    return True
+
+
+def complaints(report):
+    found = report.response["violations"]
+    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
 
 
 def faults(crawl, key):
@@ -96,9 +114,7 @@ def test_every_number_says_where_it_comes_from(crawl):
 
 
 def test_no_view_is_wider_than_a_phone_or_the_window(crawl):
-    assert {
-        place: seen["width"] for place, seen in crawl["views"].items() if seen["width"][0] > seen["width"][1]
-    } == {}
+    assert faults(crawl, "wide") == {}
 
 
 def test_no_view_fails(crawl):
@@ -117,7 +133,7 @@ def test_the_pages_ask_nobody_but_their_own_server(crawl, studio):
 
 
 def test_the_steps_and_the_views_are_all_there(crawl):
-    seen = {place.split()[0].split("?")[0] for place in crawl["views"]}
+    seen = {place.split("?")[0] for place in crawl["views"]}
     for view in [
         "look/data",
         "train/start",
@@ -197,9 +213,12 @@ def test_the_pages_weigh_at_most_300_kilobytes_compressed():
     )
 
 
+@pytest.mark.skipif(
+    os.getloadavg()[0] > 1.5 * os.cpu_count(), reason="the machine is too busy to time a page"
+)
 def test_the_first_page_can_be_used_within_a_second(studio, browser):
     times = []
-    for _ in range(3):
+    for _ in range(5):
         page = browser.new_page()
         begin = time.perf_counter()
         page.goto(f"{studio.address}#token={TOKEN}")

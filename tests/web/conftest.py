@@ -68,7 +68,7 @@ class Served:
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
             with contextlib.suppress(OSError):
                 connection.sendall(data)
-            return received(connection)
+            return received(connection, bodiless=data.startswith(b"HEAD"))
 
     def close(self):
         self.app.state.closing = True
@@ -76,7 +76,7 @@ class Served:
         self.thread.join(20)
 
 
-def received(connection):
+def received(connection, *, bodiless=False):
     """Return the first answer on a connection, b"" if it is closed without one."""
     found = b""
     with contextlib.suppress(OSError):
@@ -84,7 +84,9 @@ def received(connection):
             found += part
             head, gap, rest = found.partition(b"\r\n\r\n")
             length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-            if gap and length and len(rest) >= int(length[0].split(b":")[1]):
+            if gap and (
+                bodiless or head[9:12] == b"204" or (length and len(rest) >= int(length[0].split(b":")[1]))
+            ):
                 break
     return found
 

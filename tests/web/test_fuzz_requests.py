@@ -165,8 +165,8 @@ def good(served):
 @pytest.fixture
 def eager(trained_run, monkeypatch):
     """A studio of its own whose patience is short, and which starts nothing."""
-    monkeypatch.setattr(limits, "SECONDS_FOR_HEAD", 0.5)
-    monkeypatch.setattr(guard, "SECONDS_FOR_BODY", 0.5)
+    monkeypatch.setattr(limits, "SECONDS_FOR_HEAD", 0.1)
+    monkeypatch.setattr(guard, "SECONDS_FOR_BODY", 0.05)
     from pellucid.web import app as studio
 
     application = studio.create_app(trained_run.parent, token=TOKEN)
@@ -176,6 +176,7 @@ def eager(trained_run, monkeypatch):
     found.close()
 
 
+@pytest.mark.timeout(max(300, COUNT))
 def test_fuzzed_requests_are_refused_in_words_and_good_ones_served_between_them(eager, caplog):
     expected, draw_of = good(eager), lambda number: random.Random(f"requests/{number}")
     for number in range(COUNT):

@@ -18,6 +18,7 @@ def routes(application):
     """Return (method, path) of every route of an application, with names of things that exist filled in."""
     fill = {
         "run": "tried",
+        "other": "tried",
         "task": "digits",
         "picture": "samples",
         "index": "0",

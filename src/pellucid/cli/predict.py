@@ -51,15 +51,17 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         if trained.task.takes.kind == "drawing":
             answers[-1] |= _over_time(word, trained, screen)
         if flags.show:
-            name = _name(word, drawn)
-            drawn.append(name)
-            _draw(flags.show / name, trained, stages, answer, screen)
+            drawn.append(_name(word, drawn))
+            _draw(flags.show / drawn[-1], trained, stages, answer, screen)
     if problems:
         raise _first_of(problems, answers, screen)
-    if not kept:
-        return {"answers": answers}, 0
-    screen.say(f"{len(answers)} answered now, {len(kept.done)} before: {flags.out}")
-    return {"answers": answers, "answered before": len(kept.done), "out": str(flags.out)}, 0
+    return {"answers": answers, **(_told(answers, kept, flags.out, screen) if kept else {})}, 0
+
+
+def _told(answers: list[Any], kept: Any, out: Path, screen: Screen) -> dict[str, Any]:
+    """Print how many answers the file of answers has now; return the same."""
+    screen.say(f"{len(answers)} answered now, {len(kept.done)} before: {out}")
+    return {"answered before": len(kept.done), "out": str(out)}
 
 
 def _first_of(problems: list[PellucidError], answers: list[dict[str, Any]], screen: Screen) -> PellucidError:
@@ -81,7 +83,7 @@ def _parser() -> Parser:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="a picture, a text, a drawing, valid:12, a folder (with those below it), or - for standard input",
+        help="a picture, a text, a drawing, valid:12, a folder (with those below it), or - for stdin",
     )
     parser.add_argument(
         "--out",

@@ -10,11 +10,11 @@ import numpy as np
 from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
 
 from pellucid.web.batching import Batcher
 from pellucid.web.bodies import Given, given
 from pellucid.web.library import Library, Opened, Sample
-from pellucid.web.refusals import Refusal
 
 ADDRESS = re.compile(r"/api/v1/runs/([A-Za-z0-9._-]{1,200})/predict")
 
@@ -51,8 +51,7 @@ async def predict(run: str, request: Request) -> Response:
     try:
         await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            request.app.state.counts["left"] += 1
-            raise Refusal(499, "left", "whoever asked is gone")
+            raise ClientDisconnect
         return JSONResponse(working.result())
     finally:
         working.cancel()

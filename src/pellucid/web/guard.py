@@ -28,6 +28,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from typing import Any
 
+from starlette.requests import ClientDisconnect
+
 from pellucid.errors import PellucidError
 from pellucid.web.refusals import Refusal, document, refusal_of
 
@@ -110,6 +112,8 @@ class Guard:
             await reply.refuse(refusal)
         except PellucidError as error:
             await reply.refuse(refusal_of(error))
+        except ClientDisconnect:
+            reply.left = True
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -163,7 +167,7 @@ class Reply:
 
     def __init__(self, send: Send, request_id: str, counts: Counter[str]):
         self._send, self._id, self._counts = send, request_id, counts
-        self.status = 0
+        self.status, self.left = 0, False
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         """Pass a message of ASGI on."""
@@ -190,8 +194,15 @@ class Reply:
 
     def count(self) -> None:
         """Count the request as what it became."""
-        kind = "shed" if self.status == 503 else "failed" if self.status >= 500 or not self.status else ""
-        self._counts[kind or ("refused" if self.status >= 400 else "answered")] += 1
+        if self.left:
+            kind = "left"
+        elif self.status == 503:
+            kind = "shed"
+        elif self.status >= 500 or not self.status:
+            kind = "failed"
+        else:
+            kind = "refused" if self.status >= 400 else "answered"
+        self._counts[kind] += 1
 
 
 class Body:

@@ -53,7 +53,7 @@ def readyz(request: Request) -> JSONResponse:
 
 @router.get("/metrics", tags=["server"])
 def metrics(request: Request) -> dict[str, Any]:
-    """Return the counters since the start; requests = answered + refused + shed + failed + under way."""
+    """Count since the start; requests = answered + refused + shed + failed + left + those under way."""
     return dict(sorted(request.app.state.counts.items()))
 
 

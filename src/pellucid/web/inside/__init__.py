@@ -10,6 +10,6 @@ from fastapi import APIRouter
 
 from pellucid.web.inside import activity, numbers, pad, racing
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter()
 for part in (activity, numbers, pad, racing):
     router.include_router(part.router)

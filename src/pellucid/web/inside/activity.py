@@ -20,7 +20,7 @@ MOST_SENT = 2**20  # of a tensor that is asked for by name
 SEARCHED = 2000  # validation images among which the exciting ones are looked for
 FRAMES = 33  # of a climb
 
-router = APIRouter(tags=["inside"])
+router = APIRouter(prefix="/api/v1", tags=["inside"])
 LayerName = Annotated[str, Query(max_length=200)]
 
 
@@ -175,7 +175,8 @@ def explain(run: str, sample: SampleId, look: Looking, target: Class = None) -> 
                 }
             )
         return {
-            "answer": found.answer.to_json(),
+            "answer": found.answer.text,
+            "probabilities": shown(scene, "probabilities"),
             "target": true,
             "classes": scene.classes,
             "sample": shown(scene, "raw"),

@@ -19,7 +19,7 @@ MOST_TESTED = 2000  # validation images of one accuracy
 HISTOGRAM = 2000  # training images of the histogram
 MOST_CHAIN = 2**16  # products of one gradient that are sent
 
-router = APIRouter(tags=["inside"])
+router = APIRouter(prefix="/api/v1", tags=["inside"])
 Changed = Annotated[str, Query(max_length=500, description="temperature;class=score;... such as 2;3=4.5")]
 Numbers = Annotated[str, Query(max_length=80, pattern=r"^(\d+(,\d+)*)?$")]
 Finite = Annotated[float, Query(allow_inf_nan=False)]

@@ -13,7 +13,7 @@ from pellucid.web.bodies import Given, given
 from pellucid.web.inside.scenes import Looking, Scenes, shown
 from pellucid.web.refusals import Refusal
 
-router = APIRouter(tags=["inside"])
+router = APIRouter(prefix="/api/v1", tags=["inside"])
 
 
 @router.get("/runs/{run}/pad")

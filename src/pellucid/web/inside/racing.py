@@ -14,7 +14,7 @@ from pellucid.web.library import block
 MOST_STEPS = 1000
 POINTS = 81  # of the height map on a side
 
-router = APIRouter(tags=["inside"])
+router = APIRouter(prefix="/api/v1", tags=["inside"])
 
 
 @router.get("/surfaces")

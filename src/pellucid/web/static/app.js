@@ -5,7 +5,6 @@ import "./elements/p-help.js";
 import { failure } from "./problem.js";
 import { STEPS, carried, format, parse, rewrite } from "./router.js";
 import { drawSide } from "./side.js";
-import { views } from "./views.js";
 import welcome from "./views/welcome.js";
 
 const NAMES = { look: "Look", train: "Train", test: "Test", explain: "Explain", use: "Use" };
@@ -36,7 +35,13 @@ async function start() {
     return;
   }
   await show();
+  all().catch(() => {}); // at hand before somebody chooses a task
   watch();
+}
+
+/** All views; the first page stands before they are loaded. */
+async function all() {
+  return (await import("./views.js")).views;
 }
 
 /** Draw what the hash says; the page is busy until its view stands. */
@@ -62,6 +67,7 @@ async function draw(mine) {
       return;
     }
   }
+  const views = task ? await all() : [];
   if (mine !== turn) return;
   const fitting = views.filter((view) => view.step === place.step && task && view.for({ task, run, runs: known.runs }));
   const view = task ? (fitting.find((one) => one.id === place.view) ?? fitting[0]) : welcome;

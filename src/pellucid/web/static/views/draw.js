@@ -2,9 +2,8 @@
 import { address, decode, get, post } from "../api.js";
 import { h, put, section } from "../dom.js";
 import "../elements/p-bars.js";
-import "../elements/p-grid.js";
 import "../elements/p-pad.js";
-import { ask, button, latest, pictures, plane, seen, slider } from "../lens.js";
+import { ask, button, latest, slider } from "../lens.js";
 import { failure } from "../problem.js";
 import "../trace.js";
 
@@ -33,6 +32,7 @@ function draw(element, context, switches, classes) {
   const more = h("p", { class: "row" });
   const without = new Set();
   const grids = new Map();
+  let shown = null; // the answer whose stages are on the page, or soon will be
 
   const read = latest(async () => {
     if (pad.blank) return blank();
@@ -44,6 +44,8 @@ function draw(element, context, switches, classes) {
         const taken = performance.now() - began;
         (pad.times ??= []).push(taken); // a test reads them
         time.textContent = `from the pen to the bars: ${taken.toFixed(0)} ms`;
+        const found = shown;
+        if (found) setTimeout(() => shown === found && drawStages(found)); // the bars first
       });
     } catch (error) {
       put(said, failure(error));
@@ -53,12 +55,16 @@ function draw(element, context, switches, classes) {
     if (!found.answer || pad.blank) return blank(found.why);
     put(said, found.answer.text);
     drawBars(found);
-    found.stages.forEach((stage) => drawStage(stage, stages, grids));
-    for (const [name, { item }] of grids) item.hidden = !found.stages.some((stage) => stage.name === name);
+    shown = found;
     pad.sample = found.sample;
     put(more, h("a", { class: "button quiet", href: context.link({ step: "explain", view: "layers", query: { sample: found.sample } }) }, "Look inside with this drawing"), button("Save the drawing", () => save(pad)));
   }
+  function drawStages(found) {
+    found.stages.forEach((stage) => drawStage(stage, stages, grids));
+    for (const [name, { item }] of grids) item.hidden = !found.stages.some((stage) => stage.name === name);
+  }
   function blank(why) {
+    shown = null;
     put(said, "\u2026");
     time.textContent = why && why !== "the pad is blank" ? why : "Nothing is drawn, so there is no guess.";
     bars.show(classes.map((name, i) => ({ name, value: 0, ref: `blank[${i}]` })), { title: "no guess", most: 1 });
@@ -85,18 +91,25 @@ function draw(element, context, switches, classes) {
   blank();
 }
 
+/** One stage as a picture, painted fast: it changes with every stroke. Its numbers stand in the view of pixels. */
 function drawStage(stage, stages, grids) {
-  const block = decode(stage);
-  if (block.shape.length !== 2) return;
+  const { values, shape, ref } = decode(stage);
+  if (shape.length !== 2) return;
   if (!grids.has(stage.name)) {
-    const grid = h("p-grid");
-    const item = h("li", {}, h("figure", {}, grid, h("figcaption", {}, h("b", {}, stage.name), `: ${STAGES[stage.name] ?? ""}`)));
+    const canvas = h("canvas", { role: "img" });
+    const item = h("li", {}, h("figure", {}, canvas, h("figcaption", {}, h("b", {}, stage.name), `: ${STAGES[stage.name] ?? ""}`)));
     stages.append(item);
-    grids.set(stage.name, { grid, item });
+    grids.set(stage.name, { canvas, item });
   }
-  const { grid } = grids.get(stage.name);
-  const matrix = plane(block);
-  grid.show({ ...matrix, title: stage.name, scale: "grey", range: [0, 255], format: "int", plain: true, cell: 120 / Math.max(...block.shape) });
+  const { canvas } = grids.get(stage.name);
+  const [rows, columns] = shape;
+  const pixels = new Uint32Array(rows * columns);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = 0xff000000 | (values[i] * 0x010101); // grey, opaque
+  Object.assign(canvas, { width: columns, height: rows });
+  canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), columns, rows), 0, 0);
+  canvas.style.setProperty("width", `${Math.round((120 * columns) / Math.max(rows, columns))}px`);
+  canvas.setAttribute("aria-label", `${stage.name}: ${rows} by ${columns} pixels`);
+  canvas.dataset.ref = ref;
 }
 
 async function borrow(context, pad) {

@@ -3,7 +3,7 @@ import { colour } from "../colours.js";
 import { h, put, section } from "../dom.js";
 import "../elements/p-grid.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, plane, planes, runOf, seen, sized, slider, still, unravel } from "../lens.js";
+import { ask, button, choice, plane, planes, runOf, sized, slider, still, unravel } from "../lens.js";
 import { extent } from "../series.js";
 import { decode } from "../api.js";
 import { sampler } from "../sampler.js";

@@ -2,7 +2,7 @@
 import { decode } from "../api.js";
 import { h, put, section, svg } from "../dom.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, runOf, seen, sized } from "../lens.js";
+import { ask, button, runOf, sized } from "../lens.js";
 import { written } from "../numbers.js";
 import { failure } from "../problem.js";
 

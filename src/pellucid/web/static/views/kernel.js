@@ -4,7 +4,7 @@ import { css, ink, colour } from "../colours.js";
 import { h, put, section } from "../dom.js";
 import "../elements/p-grid.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, latest, plane, planes, seen, sized, still, unravel } from "../lens.js";
+import { ask, button, choice, latest, plane, planes, sized, still, unravel } from "../lens.js";
 import { extent } from "../series.js";
 import { sampler } from "../sampler.js";
 import { trace } from "../trace.js";

@@ -1,10 +1,10 @@
 /** Explain: what every layer of any network gives for one input, and what excites each of its units. */
 import { decode } from "../api.js";
 import { colour, span } from "../colours.js";
-import { h, put, section } from "../dom.js";
+import { h, put } from "../dom.js";
 import "../elements/p-grid.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, plane, planes, seen, sized } from "../lens.js";
+import { ask, button, choice, plane, planes, sized } from "../lens.js";
 import { written } from "../numbers.js";
 import { roving } from "../roving.js";
 import { sampler } from "../sampler.js";

@@ -1,5 +1,4 @@
 /** Look: a picture is a grid of numbers; what normalisation does to them, and to a network that learned another one. */
-import { decode } from "../api.js";
 import { css } from "../colours.js";
 import { h, put, section, svg } from "../dom.js";
 import "../elements/p-grid.js";

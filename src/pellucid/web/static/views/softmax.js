@@ -3,7 +3,7 @@ import { decode } from "../api.js";
 import { h, put, section, svg } from "../dom.js";
 import "../elements/p-bars.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, classifies, latest, slider } from "../lens.js";
+import { ask, button, choice, latest, slider } from "../lens.js";
 import { written } from "../numbers.js";
 import { sampler } from "../sampler.js";
 import "../trace.js";

@@ -4,7 +4,7 @@ import { colour, span } from "../colours.js";
 import { h, put, section } from "../dom.js";
 import "../elements/p-grid.js";
 import { number } from "../elements/p-number.js";
-import { ask, choice, classifies, pictures, plane, slider } from "../lens.js";
+import { ask, choice, plane, slider } from "../lens.js";
 import { sampler } from "../sampler.js";
 import { extent } from "../series.js";
 import { trace } from "../trace.js";
@@ -30,8 +30,9 @@ export async function mount(element, context) {
   async function load() {
     const found = (state.found = await ask(context.run.id, "explain", { sample: sample.sample, target: state.target }));
     const name = found.classes[found.target];
-    const p = found.answer.probabilities[found.answer.text];
-    put(said, "It says ", h("b", { class: "class" }, found.answer.text), " (", number(p, `${found.sample.ref.replace(/raw$/, "probabilities")}[${found.classes.indexOf(found.answer.text)}]`, "percent1"), `). Explained is the class ${name}.`);
+    const probabilities = decode(found.probabilities);
+    const answer = found.classes.indexOf(found.answer);
+    put(said, "It says ", h("b", { class: "class" }, found.answer), " (", number(probabilities.values[answer], `${probabilities.ref}[${answer}]`, "percent1", "float32"), `). Explained is the class ${name}.`);
     put(controls, choice("explain the class", found.classes.map((text, i) => [i, text]), found.target, (i) => ((state.target = Number(i)), load())), opacity.node);
     painters.length = 0;
     put(list, found.methods.map((method) => card(method, found, painters, name)));

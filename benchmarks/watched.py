@@ -1,0 +1,119 @@
+"""What it costs a training to be watched: the same training with and without a studio that follows it.
+
+    python benchmarks/watched.py [--rounds 4] [--steps 400] [--core 0]
+
+Training and studio share one core, which is the worst case; two pages follow the run's events and ask for
+the list of runs every two seconds. Prints the median time of a step in both cases, and the processor time
+that the studio took while it watched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+TOKEN = "benchmark0token0of0watched"
+
+
+def main() -> None:
+    """Train by turns, watched and not, and print what came out."""
+    options = arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        found: dict[bool, list[float]] = {False: [], True: []}
+        shares = []
+        for number in range(2 * options.rounds):
+            watched = number % 2 == 1
+            seconds, share = once(Path(folder), f"run-{number}", watched, options)
+            found[watched].append(seconds)
+            shares += [share] if watched else []
+            print(f"{'watched' if watched else 'alone':>8}  {1000 * seconds:.3f} ms a step", file=sys.stderr)
+    alone, watched = (statistics.median(found[case]) for case in (False, True))
+    print(
+        f"alone {1000 * alone:.3f} ms a step, watched {1000 * watched:.3f} ms: {watched / alone - 1:+.2%}; "
+        f"the studio took {statistics.median(shares):.2%} of the core while it watched"
+    )
+
+
+def once(folder: Path, name: str, watched: bool, options: argparse.Namespace) -> tuple[float, float]:
+    """Train once; return the seconds of a step, and the studio's share of the core."""
+    here = ["taskset", "-c", str(options.core), sys.executable, "-m", "pellucid"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    studio = over = None
+    share = 0.0
+    if watched:
+        words = [*here, "studio", "--port", "0", "--no-browser", "--token", TOKEN]
+        studio = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment)
+        address = studio.stdout.readline().split("#")[0]
+        over = threading.Event()
+        pages = [threading.Thread(target=page, args=(address, name, over), daemon=True) for _ in range(2)]
+        for each in pages:
+            each.start()
+    words = [*here, "train", "digits", "--steps", str(options.steps), "--out", f"runs/{name}", "--quiet"]
+    training = subprocess.Popen(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    log = folder / "runs" / name / "speed.jsonl"
+    while not log.exists():  # importing is not training
+        time.sleep(0.05)
+    before, began = processor(studio), time.monotonic()
+    training.wait()
+    if studio is not None:
+        share = (processor(studio) - before) / (time.monotonic() - began)
+        over.set()
+        studio.terminate()
+        studio.wait(30)
+        studio.stdout.close()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    first, last = lines[0], lines[-1]
+    busy = [line["seconds"] - line["evaluating"] - line["saving"] for line in (first, last)]
+    return (busy[1] - busy[0]) / (last["step"] - first["step"]), share
+
+
+def page(address: str, name: str, over: threading.Event) -> None:
+    """Do what a page does that shows a training: follow its events, and ask for the list."""
+
+    def follow() -> None:
+        while not over.is_set():
+            try:
+                with urllib.request.urlopen(f"{address}api/v1/runs/{name}/events") as events:
+                    for _ in events:
+                        pass
+            except OSError:
+                time.sleep(0.5)
+
+    threading.Thread(target=follow, daemon=True).start()
+    while not over.wait(2):
+        try:
+            urllib.request.urlopen(f"{address}api/v1/runs").read()
+        except OSError:
+            return
+
+
+def processor(process: subprocess.Popen | None) -> float:
+    """Return the processor seconds that a process has used."""
+    if process is None:
+        return 0.0
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def arguments() -> argparse.Namespace:
+    """How long, and where."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--core", type=int, default=0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
