@@ -125,7 +125,7 @@ LOADERS = {
     "photograph": (photograph, encoded(COLOUR, "JPEG", exif=exif()), fuzz.jpeg),
     "progressive jpeg": (media.picture, encoded(COLOUR, "JPEG", progressive=True), fuzz.jpeg),
     "ndjson": (of_file(drawings.ndjson, ".ndjson"), 2 * SKETCH, fuzz.scramble),
-    "packed ndjson": (of_file(drawings.ndjson, ".ndjson.gz"), gzip.compress(2 * SKETCH), fuzz.scramble),
+    "packed ndjson": (of_file(drawings.ndjson, ".ndjson.gz"), gzip.compress(2 * SKETCH, mtime=0), fuzz.scramble),
     "binary drawings": (of_file(drawings.binary, ".bin"), 3 * binary_drawing(9), fuzz.scramble),
     "npy": (of_file(drawings.bitmaps, ".npy"), npy_of(IMAGES.reshape(20, 784)), fuzz.scramble),
     "names in npz": (lambda content: [str(n) for n in npz.parse(content, ["a"], name="x")["a"].flat],

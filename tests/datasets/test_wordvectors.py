@@ -52,7 +52,7 @@ def test_only_the_wanted_words_are_kept():
         (b"a 1 2\nb 1 nan\n", "NaN"),
         (b"a 1 2\nb 1 two\n", "line 2"),
         (b"1 2\na \x01\x02\x03", "ends within a vector"),
-        (gzip.compress(GLOVE)[:-9], "truncated"),
+        (gzip.compress(GLOVE, mtime=0)[:-9], "truncated"),
         (b"word\n", "line 1"),
     ],
 )
