@@ -53,10 +53,11 @@ ABOUT = {  # task -> what its cards say
         "pipeline": "image-classification",
         "licence": "cc-by-sa-3.0",
         "what": "Reads handwritten digits, 28 x 28 pixels, with the network `{network}`.",
-        "judges": "The recipe was chosen on validation images; the test images were used for this table only.",
+        "judges": "The recipe was chosen on validation images; the test images were used for this "
+        "table only.",
         "example": "photo.png",
-        "limits": "one digit a picture, written by hand in one\ncolour on a lighter or darker ground. It always "
-        "answers one of the ten digits, also for a picture of\nsomething else.",
+        "limits": "one digit a picture, written by hand in one\ncolour on a lighter or darker ground. It "
+        "always answers one of the ten digits, also for a picture of\nsomething else.",
     },
     "sentences": {
         "pipeline": "text-classification",
@@ -65,8 +66,8 @@ ABOUT = {  # task -> what its cards say
         "`{network}`\nand GloVe vectors (PDDL 1.0) that learned on.",
         "judges": "Weights were chosen on validation sentences; the test fold was used for this table only.",
         "example": '"a gorgeous and moving film"',
-        "limits": "English sentences about films, one at a time, from before 2005. Words that\nit never saw count "
-        "as unknown. It always answers one of the two classes, also for other text.",
+        "limits": "English sentences about films, one at a time, from before 2005. Words that\nit never saw "
+        "count as unknown. It always answers one of the two classes, also for other text.",
     },
 }
 
