@@ -32,7 +32,7 @@ from pellucid.media import write_png
 
 TOKEN = "benchmark0token0of0serve"
 MODEL = "zoo.digits.cnn"
-CONNECTIONS = 32  # of the closed load that finds the capacity
+FIRST_RATE, RUNG, SECONDS_OF_A_RUNG, WHOLE = 400.0, 1.2, 3.0, 0.97  # of the ramp that finds the capacity
 MOST_CONNECTIONS = 1500
 SECONDS_TO_HANG = 10.0
 NORMAL = 1.5  # times the latency before the flood counts as normal again
@@ -65,7 +65,6 @@ class Connection(asyncio.Protocol):
     def __init__(self, free: deque[Connection], tally: Tally):
         self.free, self.tally, self.buffer, self.due = free, tally, b"", None
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
-        self.after = None
 
     def connection_made(self, transport) -> None:
         """Keep the transport."""
@@ -90,10 +89,7 @@ class Connection(asyncio.Protocol):
             return
         self.end(int(self.buffer[9:12]))
         self.buffer = b""
-        if self.after is not None:
-            self.after(self)
-        else:
-            self.free.append(self)
+        self.free.append(self)
 
     def end(self, status: int) -> None:
         """Count an answer."""
@@ -121,6 +117,7 @@ class Load:
         self.port, self.requests = port, requests
         self.free: deque[Connection] = deque()
         self.all: list[Connection] = []
+        self.tallies: list[Tally] = []
 
     async def connect(self, tally: Tally) -> Connection:
         """Open one connection more."""
@@ -129,27 +126,10 @@ class Load:
         self.all.append(made)
         return made
 
-    async def closed(self, seconds: float, connections: int) -> Tally:
-        """Keep so many requests under way, for so long: what the server can do."""
-        tally, end, count = Tally(), time.perf_counter() + seconds, 0
-
-        def again(connection: Connection) -> None:
-            nonlocal count
-            if time.perf_counter() < end:
-                count += 1
-                connection.send(self.requests[count % len(self.requests)], time.perf_counter())
-
-        for _ in range(connections):
-            connection = await self.connect(tally)
-            connection.after = again
-            again(connection)
-        await asyncio.sleep(seconds + 1)
-        self.close()
-        return tally
-
     async def open(self, rate: float, seconds: float) -> Tally:
         """Send ``rate`` requests a second for so long, and wait for the last answers."""
-        tally, begin, number = Tally(), time.perf_counter(), 0
+        tally, number = Tally(), 0
+        self.tallies.append(tally)
         for _ in range(64):
             self.free.append(await self.connect(tally))
         begin = time.perf_counter()
@@ -193,7 +173,7 @@ def main() -> None:
     with served(options.server_core) as port:
         load = Load(port, requests_of(port, options.input))
         found = asyncio.run(measure(load, options))
-        check_counters(port, found)
+        check_counters(port, load)
     rows = [row(phase, rate, seconds, tally, options) for phase, rate, seconds, tally in found]
     for each in rows:
         print({name: each[name] for name in results.SERVE_COLUMNS[3:14]})
@@ -206,9 +186,8 @@ def main() -> None:
 
 async def measure(load: Load, options: argparse.Namespace) -> list[tuple[str, float, float, Tally]]:
     """Run the phases: capacity, four fifths of it, twice of it, and four fifths again at once."""
-    await load.closed(2, CONNECTIONS)  # to warm up
-    full = await load.closed(5, CONNECTIONS)
-    capacity = full.answered / 5
+    full = await ramp(load)
+    capacity = full.answered / SECONDS_OF_A_RUNG
     print(f"capacity: {capacity:.0f} answers a second", file=sys.stderr)
     calm = await load.open(0.8 * capacity, options.seconds / 3)
     flood = await load.open(2 * capacity, options.seconds)
@@ -238,11 +217,22 @@ async def measure(load: Load, options: argparse.Namespace) -> list[tuple[str, fl
         file=sys.stderr,
     )
     return [
-        ("capacity", 0.0, 5, full),
+        ("capacity", 0.0, SECONDS_OF_A_RUNG, full),
         ("0.8 of capacity", 0.8 * capacity, options.seconds / 3, calm),
         ("twice capacity", 2 * capacity, options.seconds, flood),
         ("0.8 at once after it", 0.8 * capacity, 10, after),
     ]
+
+
+async def ramp(load: Load) -> Tally:
+    """Ask for more and more until a rung is not answered whole; return the rung with the most answers."""
+    rate, found = FIRST_RATE, [await load.open(FIRST_RATE, SECONDS_OF_A_RUNG)]  # the first warms up
+    while True:
+        tally = await load.open(rate, SECONDS_OF_A_RUNG)
+        found.append(tally)
+        if tally.answered < WHOLE * rate * SECONDS_OF_A_RUNG:
+            return max(found, key=lambda each: each.answered)
+        rate *= RUNG
 
 
 def requests_of(port: int, kind: str) -> list[bytes]:
@@ -285,14 +275,17 @@ def served(core: int) -> Iterator[int]:
         process.wait(30)
 
 
-def check_counters(port: int, found: list[tuple[str, float, float, Tally]]) -> None:
+def check_counters(port: int, load: Load) -> None:
     """Compare what the server counted with what the client saw."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/metrics") as answer:
         counts = json.load(answer)
-    sent = sum(tally.sent for *_, tally in found)
-    shed = sum(tally.shed for *_, tally in found)
-    print(f"client: {sent} sent, {shed} shed; server (with the warming up): {counts}", file=sys.stderr)
-    assert counts.get("shed", 0) == shed, "the server's counter of shed requests is not the client's"
+    seen = {
+        name: sum(getattr(tally, name) for tally in load.tallies)
+        for name in ("sent", "answered", "shed", "failed")
+    }
+    print(f"the client saw {seen}, the server {counts}", file=sys.stderr)
+    for name in ("answered", "shed"):
+        assert counts.get(name, 0) == seen[name], f"the server's count of {name} is not the client's"
 
 
 def row(phase: str, rate: float, seconds: float, tally: Tally, options: argparse.Namespace) -> results.Row:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import socket
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from pellucid.web.library import Library
 from pellucid.web.limits import patience, raise_file_limit
 from pellucid.web.refusals import Refusal
 
+SECONDS_TO_SWITCH = 0.001  # between threads: a network gives its turn away and asks for it at each operation
 BACKLOG = 512  # connections that wait to be taken
 SECONDS_KEPT_ALIVE = 30  # an idle connection
 SECONDS_TO_END = 8  # for what is under way when the server is asked to end
@@ -89,6 +91,7 @@ def serve(app: FastAPI, *, host: str, port: int, ready: Callable[[str], None]) -
         OSError: the address is taken, or is not of this machine.
     """
     raise_file_limit()
+    sys.setswitchinterval(SECONDS_TO_SWITCH)
     listening = listen(host, port)
     address = listening.getsockname()
     server = server_of(app)
