@@ -52,6 +52,7 @@ GOOD = {
     "data": "data where digits",
     "check": "check mine.py",
     "doctor": "doctor",
+    "studio": "studio --help",  # without it, it serves until Ctrl-C
 }
 
 

@@ -38,7 +38,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     )
 
     def ready(address: str) -> None:
-        screen.show(f"{address}#token={token}")
+        tell = screen.complain if screen.as_json else screen.show  # the one document comes at the end
+        tell(f"{address}#token={token}")
         if not _loopback(flags.host):
             screen.complain(
                 f"warning: other machines can reach {address}, and nothing on the way is encrypted"
