@@ -61,7 +61,7 @@ function clipped(layer) {
   const total = layer.from.reduce((a, b) => a * b, 1);
   const track = h("span", { class: "track", "aria-hidden": "true" }, h("span", { class: "fill", style: { left: 0, width: `${100 * share}%` } }));
   const ref = `count(${layer.before?.ref ?? layer.after.ref} < 0)`;
-  return h("p", { class: "row clipped" }, track, h("span", {}, number(layer.clipped, ref, "int"), " of ", written(total, "int"), " were below zero and became 0: ", number(share, `${ref} / ${total}`, "percent1")));
+  return h("p", { class: "row clipped" }, track, h("span", {}, number(layer.clipped, ref, "int"), " of ", h("span", { class: "tick" }, written(total, "int")), " were below zero and became 0: ", number(share, `${ref} / ${total}`, "percent1")));
 }
 
 function content(layer, scale, whole, pick) {
