@@ -134,7 +134,7 @@ def small(options: argparse.Namespace) -> list[Row]:
         shapes.write(Path(place) / "photos", each=25, side=96)
         shutil.rmtree(Path(place) / "photos" / "triangle")
         words = ["-m", "pellucid", "train", "images", "--data", "photos"]
-        start = perf_counter()
+        start = os.times()
         subprocess.run(
             [sys.executable, *words], cwd=place, check=True, env=environment(), capture_output=True
         )
