@@ -15,11 +15,13 @@ from safetensors.torch import save_file
 
 from pellucid import metrics
 from pellucid.cli.main import main
-from pellucid.datasets import shapes
+from pellucid.datasets import shapes, squares
 from pellucid.errors import RunError, UsageError
 from pellucid.models.resnet import resnet
 from pellucid.tasks.images import Images, paper, tiny
 from pellucid.training import Training
+from pellucid.verbs import explain, predict
+from pellucid.verbs.trained import open_trained
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +114,16 @@ def test_an_answers_file_of_something_else_is_left_alone(run, photos, tmp_path, 
     assert (code, out.read_text()) == (2, "dear diary\n")
 
 
-def test_explain_lays_grad_cam_over_the_whole_photograph(run, tmp_path, capsys):
+def test_grad_cam_is_laid_over_the_whole_photograph_and_only_where_the_network_looked(run, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (120, 200, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "photo.png")
-    code, document = said(capsys, "explain", run, tmp_path / "photo.png", "--out", tmp_path / "why")
-    names = {path.rpartition("/")[2] for path in document["result"]["pictures"]}
-    assert code == 0
-    assert "photo.png" in names
+    trained = open_trained(run)
+    stages, _ = predict.stages_of(trained, str(tmp_path / "photo.png"))
+    found = explain.explain(trained, predict.raw_sample(stages))
+    assert len(explain.photo_picture(found, stages).axes) == 2
+    laid = squares.over_the_photo(found.maps["Grad-CAM"] + 1, (120, 200))
+    assert laid.shape == (120, 200)
+    assert (laid[:, 40:160].min() > 0, laid[:, :40].max(), laid[:, 160:].max()) == (True, 0, 0)
 
 
 def test_an_answer_below_the_threshold_is_not_sure():
@@ -138,8 +143,6 @@ def test_the_threshold_is_where_answers_are_right_often_enough():
 
 
 def test_the_threshold_of_validation_travels_with_the_weights(run):
-    from pellucid.verbs.trained import open_trained
-
     trained = open_trained(run)
     assert trained.facts["sure_above"] == trained.run.weights()[1]["scores"]["sure_above"]["value"]
 
