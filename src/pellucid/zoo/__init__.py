@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 ZOO = Path(__file__).parent
-RECOMMENDED = {"digits": "cnn", "sketches": "fifteen"}  # what a task's bare name stands for
+RECOMMENDED = {"digits": "cnn", "sketches": "all"}  # what a task's bare name stands for
 
 
 def released() -> dict[str, Path]:
