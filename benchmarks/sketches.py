@@ -3,20 +3,17 @@
     python benchmarks/sketches.py                      every released network of the task
     python benchmarks/sketches.py fifteen              this one only
 
-Each is ``pellucid evaluate sketches/NAME --no-report --json``; besides its scores come the accuracy over the
-ink, the calibration error, the size of the weights, the time of one guess from strokes (median of 50, with
-rendering), and the training's images a second, read from the run.
+The scores are those that ``release.py`` found by ``pellucid evaluate`` with the weights as they are released,
+in half precision, and wrote into the folder. Besides them come the accuracy over the ink, the calibration
+error, the size of the weights, and the time of one guess from strokes (median of 50), measured here.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import os
 import statistics
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -50,8 +47,8 @@ def main() -> None:
 
 def measured(name: str) -> list[Row]:
     """The rows of one network."""
-    command = ["evaluate", f"sketches/{name}", "--no-report"]
-    document = evaluated(command)
+    command = ["evaluate", f"sketches/{name}"]
+    document = (open_trained(f"sketches/{name}").run.scores() or {})["evaluate"]
     found = [(score, document["scores"][score]) for score in ("accuracy", "top3")]
     found += [(f"accuracy with {row['share']:.0%} of the ink", row["accuracy"]) for row in document["ink"]]
     n = document["n"]
@@ -62,15 +59,6 @@ def measured(name: str) -> list[Row]:
     ]
     found += [(score, {"value": value, "low": "", "high": "", "n": count}) for score, value, count in plain]
     return [row(name, score, numbers, command) for score, numbers in found]
-
-
-def evaluated(command: list[str]) -> dict:
-    """The result of a command of ours."""
-    whole = [sys.executable, "-m", "pellucid", *command, "--json"]
-    done = subprocess.run(whole, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"pellucid {' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return json.loads(done.stdout)["result"]
 
 
 def guess_seconds(name: str) -> float:

@@ -47,10 +47,7 @@ COMMANDS = {  # name of the output -> command, in order
     "compare": "compare digits --over optimizer=sgd,momentum,rmsprop,adam --epochs 1 --evaluate-every 43"
     " --seeds 2 --out compare",
     "lr-find": "lr-find digits --out lr-find.png",
-    "sketches-look": "look sketches --measure-steps 0 --out sketches-look",
-    "sketches-strokes": "look sketches --dataset strokes --measure-steps 0 --out sketches-strokes",
     "sketches-predict": "predict sketches docs/examples/cat.ndjson --show sketches",
-    "sketches-explain": "explain sketches docs/examples/cat.ndjson --out sketches-explain",
     "look-images": "look images --out look-images",
     "train-images": "train images --widths 16 32 32 --out runs/shapes",
     "explain-images": "explain runs/shapes shape.png --out explain-shape",
@@ -80,10 +77,7 @@ MADE = {  # picture of the docs -> file that a command wrote
     "comparison": "compare/comparison.png",
     "race": "compare/race-valley.png",
     "lr-find": "lr-find.png",
-    "sketches-samples": "sketches-look/samples.png",
-    "sketches-strokes": "sketches-strokes/strokes.png",
     "sketches-stages": "sketches/cat-stages.png",
-    "sketches-why": "sketches-explain/strokes.png",
     "images-samples": "look-images/samples.png",
     "images-photo": "explain-shape/photo.png",
 }

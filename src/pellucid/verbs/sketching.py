@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from pellucid.datasets import doodle, sketchbook
 from pellucid.errors import UsageError, near
 from pellucid.explain import inside
 from pellucid.learners import EVALUATION_BATCH
+from pellucid.run import Run
 from pellucid.task import Data
 from pellucid.verbs.trained import Ready, Trained
 
@@ -223,4 +226,12 @@ def ink(trained: Ready) -> list[dict[str, Any]]:
 
 def _judged(ready: Ready) -> dict[str, Any]:
     """Return what the run's evaluation wrote down; {} where there is none."""
-    return (ready.run.scores() or {}).get("evaluate", {}) if isinstance(ready, Trained) else {}
+    if not isinstance(ready, Trained):
+        return {}
+    return _evaluated(ready.run.path, ready.run.path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _evaluated(path: Path, changed: int) -> dict[str, Any]:
+    """Read scores only when the run's directory has changed: a game asks several times a second."""
+    return (Run.open(path).scores() or {}).get("evaluate", {})
