@@ -26,6 +26,7 @@ _HOMES = {
     "setting": "pellucid.api",
     "Answer": "pellucid.task",
     "Data": "pellucid.task",
+    "Classifier": "pellucid.task",
     "Task": "pellucid.task",
     "Training": "pellucid.training",
     "Score": "pellucid.metrics",

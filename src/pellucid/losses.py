@@ -26,12 +26,13 @@ def classification(
     class_weights: Sequence[float] | torch.Tensor | None = None,
     label_smoothing: float = 0.0,
 ) -> torch.Tensor:
-    """Mean cross-entropy in nats of ``logits`` against ``targets``, as torch computes it.
+    """Mean cross-entropy in nats of ``logits`` against ``targets``, from torch's.
 
     Args:
         logits: ``(N, K)`` class scores before softmax.
-        targets: ``(N,)`` integers in [0, K - 1].
-        class_weights: K numbers >= 0; the mean is weighted by the weight of each target.
+        targets: ``(N,)`` integers in [0, K - 1], or ``(N, K)`` shares of the classes.
+        class_weights: K numbers >= 0, each a factor of the loss of its class. The mean is over the N samples,
+            not over their weights, so that the mean over several processes is that of the whole batch.
         label_smoothing: in [0, 1): the share of certainty that is spread over all classes (Szegedy et al.
             2016, section 7).
     Returns:
@@ -41,14 +42,17 @@ def classification(
     """
     if not 0 <= label_smoothing < 1:
         raise UsageError(f"label smoothing is {label_smoothing}; expected a number in [0, 1), such as 0.1.")
-    weight = None
-    if class_weights is not None:
-        weight = torch.as_tensor(class_weights, dtype=logits.dtype, device=logits.device)
-        if weight.shape != logits.shape[1:]:
-            raise UsageError(
-                f"{weight.numel()} class weights for {logits.shape[1]} classes; expected one a class."
-            )
-    return nn.functional.cross_entropy(logits, targets, weight=weight, label_smoothing=label_smoothing)
+    if class_weights is None:
+        return nn.functional.cross_entropy(logits, targets, label_smoothing=label_smoothing)
+    weight = torch.as_tensor(class_weights, dtype=logits.dtype, device=logits.device)
+    if weight.shape != logits.shape[1:]:
+        raise UsageError(
+            f"{weight.numel()} class weights for {logits.shape[1]} classes; expected one a class."
+        )
+    total = nn.functional.cross_entropy(
+        logits, targets, weight, label_smoothing=label_smoothing, reduction="sum"
+    )
+    return total / len(targets)
 
 
 def softmax(logits: Array) -> Array:

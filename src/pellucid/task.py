@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from torch import Tensor, nn
 
+from pellucid import metrics
 from pellucid.engine import Learner
 from pellucid.learners import Supervised
 from pellucid.media import Input
@@ -152,3 +153,22 @@ class Task(ABC):
         from pellucid.explain.gradients import saliency  # only those who ask why load it
 
         return {"saliency": np.abs(saliency(network, inputs, target)[0]).max(0)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classifier(Task):
+    """A task whose outputs are the scores of ``facts["classes"]``: ``(N, K)`` before softmax."""
+
+    def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, Score]:
+        """Return accuracy and mean cross-entropy."""
+        logits, classes = outputs.numpy(), targets.numpy()
+        return {"accuracy": metrics.accuracy(logits, classes), "loss": metrics.cross_entropy(logits, classes)}
+
+    def answer(self, output: Tensor, facts: dict[str, Any]) -> Answer:
+        """Name the class with the largest score."""
+        names, probabilities = facts["classes"], output.double().softmax(0)
+        return Answer(
+            text=names[int(output.argmax())],
+            probabilities=dict(zip(names, probabilities.tolist(), strict=True)),
+            logits=dict(zip(names, output.tolist(), strict=True)),
+        )

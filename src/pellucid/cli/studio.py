@@ -18,12 +18,7 @@ SHORTEST_TOKEN = 16  # characters
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Serve until Ctrl-C; the address with its token goes to stdout."""
     flags = _parser().read(words)
-    if not 0 <= flags.port <= 65535:
-        raise UsageError(f"--port is {flags.port}; expected 0 (any that is free) to 65535")
-    if flags.token is not None and (len(flags.token) < SHORTEST_TOKEN or not flags.token.isalnum()):
-        raise UsageError(f"--token must be at least {SHORTEST_TOKEN} letters and digits")
-    if not _loopback(flags.host) and flags.token is None:
-        raise UsageError(f"--host {flags.host} lets other machines in; choose a secret with --token as well")
+    _check(flags)
     try:
         from pellucid.web import app
     except ModuleNotFoundError as error:
@@ -57,6 +52,15 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         ) from None
     screen.say("the studio is closed; trainings go on, and a studio that is opened again shows them")
     return {"runs": str(flags.runs)}, 128 + asked
+
+
+def _check(flags: Any) -> None:
+    if not 0 <= flags.port <= 65535:
+        raise UsageError(f"--port is {flags.port}; expected 0 (any that is free) to 65535")
+    if flags.token is not None and (len(flags.token) < SHORTEST_TOKEN or not flags.token.isalnum()):
+        raise UsageError(f"--token must be at least {SHORTEST_TOKEN} letters and digits")
+    if not _loopback(flags.host) and flags.token is None:
+        raise UsageError(f"--host {flags.host} lets other machines in; choose a secret with --token as well")
 
 
 def _parser() -> Parser:

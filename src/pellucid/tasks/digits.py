@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from pellucid import metrics
+from pellucid import losses
 from pellucid.datasets import augment, fashion, mnist
 from pellucid.datasets.memory import InMemory
 from pellucid.errors import UsageError
@@ -23,7 +22,7 @@ from pellucid.models.lenet import LeNet5
 from pellucid.models.mlp import MLP, glorot_uniform
 from pellucid.models.mnist_example import MnistExample
 from pellucid.seeding import Draws
-from pellucid.task import Answer, Data, Task
+from pellucid.task import Answer, Classifier, Data
 from pellucid.training import Training
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ BENDING = {"affine": 0.0, "elastic": 1.0}  # largest move in pixels of a knot of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Digits(Task):
+class Digits(Classifier):
     """Read handwritten digits.
 
     Raises:
@@ -144,25 +143,9 @@ class Digits(Task):
 
     def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
         """Return the cross-entropy of the class scores ``(N, K)`` and the classes ``(N,)``."""
-        smoothing = self.label_smoothing
-        if self.class_weights == "none":
-            return functional.cross_entropy(outputs, targets, label_smoothing=smoothing)
-        weight = outputs.new_tensor(facts["class_weights"])
-        total = functional.cross_entropy(outputs, targets, weight, label_smoothing=smoothing, reduction="sum")
-        return total / len(targets)  # not by the batch's weights: the mean over processes is then the batch's
-
-    def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, metrics.Score]:
-        """Return accuracy and mean cross-entropy."""
-        logits, classes = outputs.numpy(), targets.numpy()
-        return {"accuracy": metrics.accuracy(logits, classes), "loss": metrics.cross_entropy(logits, classes)}
-
-    def answer(self, output: Tensor, facts: dict[str, Any]) -> Answer:
-        """Name the class with the largest score."""
-        names, probabilities = facts["classes"], output.double().softmax(0)
-        return Answer(
-            text=names[int(output.argmax())],
-            probabilities=dict(zip(names, probabilities.tolist(), strict=True)),
-            logits=dict(zip(names, output.tolist(), strict=True)),
+        weights = facts["class_weights"] if self.class_weights == "balanced" else None
+        return losses.classification(
+            outputs, targets, class_weights=weights, label_smoothing=self.label_smoothing
         )
 
     def picture(self, sample: np.ndarray, answer: Answer, facts: dict[str, Any]) -> Figure:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from pellucid import metrics
+from pellucid import losses, metrics
 from pellucid.datasets import augment, mixing, pictures, shapes, squares
 from pellucid.errors import RunError, UsageError
 from pellucid.learners import Supervised
@@ -26,7 +25,7 @@ from pellucid.models.quick import Quick, whitening_directions
 from pellucid.models.resnet import names, resnet
 from pellucid.processes import world
 from pellucid.seeding import Draws
-from pellucid.task import Answer, Data, Task
+from pellucid.task import Answer, Classifier, Data
 from pellucid.tensorfile import read_foreign
 from pellucid.training import Training
 
@@ -40,7 +39,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # wh
 
 
 @dataclass(frozen=True, kw_only=True)
-class Images(Task):
+class Images(Classifier):
     """Classify your own pictures.
 
     Raises:
@@ -176,32 +175,20 @@ class Images(Task):
 
     def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
         """Return the cross-entropy of the scores ``(N, K)`` and classes ``(N,)`` or shares ``(N, K)``."""
-        smoothing = self.label_smoothing
-        if self.balance != "weights":
-            return functional.cross_entropy(outputs, targets, label_smoothing=smoothing)
-        weight = outputs.new_tensor(facts["class_weights"])
-        total = functional.cross_entropy(outputs, targets, weight, label_smoothing=smoothing, reduction="sum")
-        return total / len(targets)  # not by the batch's weights: the mean over processes is then the batch's
+        weights = facts["class_weights"] if self.balance == "weights" else None
+        return losses.classification(
+            outputs, targets, class_weights=weights, label_smoothing=self.label_smoothing
+        )
 
     def learner(self, data: Data) -> Supervised:
         """Return supervised learning that also finds when to say "not sure", from given weights if any."""
         return Careful(self._with_enough_steps(len(data.train)), data)
 
-    def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, metrics.Score]:
-        """Return accuracy and mean cross-entropy."""
-        logits, classes = outputs.numpy(), targets.numpy()
-        return {"accuracy": metrics.accuracy(logits, classes), "loss": metrics.cross_entropy(logits, classes)}
-
     def answer(self, output: Tensor, facts: dict[str, Any]) -> Answer:
         """Name the class with the largest score, or say "not sure" below the probability in the facts."""
-        names, probabilities = facts["classes"], output.double().softmax(0)
-        best = int(output.argmax())
-        sure = float(probabilities[best]) >= facts.get("sure_above", 0.0)
-        return Answer(
-            text=names[best] if sure else f"not sure ({names[best]}?)",
-            probabilities=dict(zip(names, probabilities.tolist(), strict=True)),
-            logits=dict(zip(names, output.tolist(), strict=True)),
-        )
+        answer = super().answer(output, facts)
+        sure = answer.probabilities[answer.text] >= facts.get("sure_above", 0.0)
+        return answer if sure else dataclasses.replace(answer, text=f"not sure ({answer.text}?)")
 
     def picture(self, sample: np.ndarray, answer: Answer, facts: dict[str, Any]) -> Figure:
         """Draw the picture as the network got it, its class scores and its probabilities."""

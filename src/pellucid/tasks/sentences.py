@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pellucid import metrics
+from pellucid import losses
 from pellucid.datasets import corpus, tokens, wordvectors
 from pellucid.datasets.ragged import Ragged
 from pellucid.errors import DataError, UsageError
@@ -24,7 +24,7 @@ from pellucid.media import TextInput
 from pellucid.models.textcnn import TextCNN
 from pellucid.optimizers import BY_ROWS
 from pellucid.seeding import Draws
-from pellucid.task import Answer, Data, Task
+from pellucid.task import Answer, Classifier, Data
 from pellucid.training import Training
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def read_words(text: str, facts: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sentences(Task):
+class Sentences(Classifier):
     """Classify sentences.
 
     Raises:
@@ -250,8 +250,8 @@ class Sentences(Task):
 
     def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
         """Return the cross-entropy of the class scores ``(N, K)`` and the classes ``(N,)``."""
-        weight = outputs.new_tensor(facts["class_weights"]) if self.class_weights == "balanced" else None
-        return functional.cross_entropy(outputs, targets, weight)
+        weights = facts["class_weights"] if self.class_weights == "balanced" else None
+        return losses.classification(outputs, targets, class_weights=weights)
 
     def learner(self, data: Data) -> Supervised:
         """Return supervised learning whose word vectors begin as the given ones, where there are any."""
@@ -264,20 +264,6 @@ class Sentences(Task):
                     torch.tensor(numbers), torch.from_numpy(found.values)
                 )
         return learner
-
-    def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, metrics.Score]:
-        """Return accuracy and mean cross-entropy."""
-        logits, classes = outputs.numpy(), targets.numpy()
-        return {"accuracy": metrics.accuracy(logits, classes), "loss": metrics.cross_entropy(logits, classes)}
-
-    def answer(self, output: Tensor, facts: dict[str, Any]) -> Answer:
-        """Name the class with the largest score."""
-        names, probabilities = facts["classes"], output.double().softmax(0)
-        return Answer(
-            text=names[int(output.argmax())],
-            probabilities=dict(zip(names, probabilities.tolist(), strict=True)),
-            logits=dict(zip(names, output.tolist(), strict=True)),
-        )
 
     def picture(self, sample: np.ndarray, answer: Answer, facts: dict[str, Any]) -> Figure:
         """Draw the words as the network got them, and the probability of each class."""

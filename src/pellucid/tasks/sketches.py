@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import TensorDataset
 
-from pellucid import metrics
+from pellucid import losses, metrics
 from pellucid.datasets import augment, doodle, sketchbook
 from pellucid.datasets.sketchbook import Book, DrawingInput
 from pellucid.errors import UsageError
 from pellucid.models.sketch import SketchCNN, StrokeNetwork
 from pellucid.seeding import Draws
-from pellucid.task import Answer, Data, Task
+from pellucid.task import Answer, Classifier, Data
 from pellucid.training import Training
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ GUESSES = 3  # a drawing is often two things, so the first three guesses are sco
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sketches(Task):
+class Sketches(Classifier):
     """Guess what is drawn.
 
     Raises:
@@ -178,7 +178,7 @@ class Sketches(Task):
 
     def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
         """Return the cross-entropy of the class scores ``(N, K)`` and the classes ``(N,)``."""
-        return functional.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing)
+        return losses.classification(outputs, targets, label_smoothing=self.label_smoothing)
 
     def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, metrics.Score]:
         """Return how often the first guess and one of the first three is right, and mean cross-entropy."""
@@ -188,15 +188,6 @@ class Sketches(Task):
             "top3": metrics.top_k(logits, classes, min(GUESSES, logits.shape[1])),
             "loss": metrics.cross_entropy(logits, classes),
         }
-
-    def answer(self, output: Tensor, facts: dict[str, Any]) -> Answer:
-        """Name the class with the largest score."""
-        names, probabilities = facts["classes"], output.double().softmax(0)
-        return Answer(
-            text=names[int(output.argmax())],
-            probabilities=dict(zip(names, probabilities.tolist(), strict=True)),
-            logits=dict(zip(names, output.tolist(), strict=True)),
-        )
 
     def picture(self, sample: np.ndarray, answer: Answer, facts: dict[str, Any]) -> Figure:
         """Draw the drawing as the network got it, and the scores and probabilities of its first guesses."""
