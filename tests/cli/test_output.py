@@ -36,6 +36,8 @@ VERB_FLAGS = {
     "data": ["--dataset", "fetch", "verify", "where"],
     "check": ["FILE|TASK"],
     "doctor": [],
+    "studio": ["--runs", "--host", "--port", "--token", "--task", "--no-browser"],
+    "trace": ["--input"],
 }
 GOOD = {
     "list": "list",
@@ -52,6 +54,7 @@ GOOD = {
     "data": "data where digits",
     "check": "check mine.py",
     "doctor": "doctor",
+    "trace": "trace zoo.digits.mlp/valid:0/scores[3]",
     "studio": "studio --help",  # without it, it serves until Ctrl-C
 }
 
