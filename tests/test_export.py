@@ -128,7 +128,7 @@ def test_without_the_extra_the_command_to_install_it_is_named(monkeypatch, packa
     "example", [torch.zeros(2, 1, 28, 28), torch.zeros(1, 1, 28, 28, dtype=torch.float64)]
 )
 def test_an_example_that_is_not_one_float32_input_is_refused(example):
-    with pytest.raises(DataError, match=r"expected one float32 input"):
+    with pytest.raises(DataError, match=r"expected one float32 or int64 input"):
         to_onnx(network(), example, metadata={})
 
 

@@ -37,7 +37,7 @@ WITH_RUN = {
     "walk": ["walk", "runs/tiny", "valid:1"],
     "export": ["export", "runs/tiny"],
 }
-ABOUT_NO_TASK = {"list", "doctor", "data", "train"}  # train makes the run of this file
+ABOUT_NO_TASK = {"list", "doctor", "data", "train", "studio", "trace"}  # train makes the run of this file
 
 
 def named(task: str) -> str:

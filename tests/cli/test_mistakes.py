@@ -123,7 +123,7 @@ FLAGS = r"""
 5 | train --resume cut --task mine.py | belongs to the task "digits", not to "mine"
 2 | train --resume | --resume needs a value
 0 | train --resume run | run was finished already
-2 | look digits --index -1 --dataset tiny | --index is -1; there are training images 0 to 549
+2 | look digits --index -1 --dataset tiny | --index is -1; there are training samples 0 to 549
 2 | look digits --index 999999 --dataset tiny | --index is 999999
 2 | look digits --index a | --index is "a"; expected a whole number
 2 | look digits --measure-steps -3 | --measure-steps is -3; give 0 for none, or more

@@ -229,6 +229,7 @@ def test_leaving_the_cropping_out_changes_what_the_network_gets(studio, open_pag
     for key in [" ", *["ArrowDown"] * 8, " "]:
         page.keyboard.press(key)
     page.wait_for_function("() => document.querySelector('.said').textContent !== '\\u2026'")
+    page.wait_for_selector(".pad-stages li:last-child canvas[data-ref]")
     last = "() => document.querySelector('.pad-stages li:last-child canvas').dataset.ref"
     before = page.evaluate(last)
     page.uncheck("[data-switch=crop]")

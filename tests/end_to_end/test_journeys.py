@@ -48,6 +48,7 @@ def test_a_newcomer_looks_trains_tests_and_uses_without_leaving_the_page(studio,
     assert wrong == number_of(text(page, "[data-ref$='mistakes[n]']"))
 
     page.click("#steps >> text=Use")
+    page.click("[data-key=view-use]")
     page.wait_for_selector("h1:has-text('Try it')")
     settled(page)
     page.set_input_files("#picture", request.config.rootpath / PICTURE)
@@ -71,7 +72,7 @@ def test_the_keyboard_alone_reaches_every_step_and_opens_a_cell(studio, open_pag
     tab_to(page, ".cards a.button")
     page.keyboard.press("Enter")
     page.wait_for_selector(".sheet")
-    for step, heading in (("train", "Start"), ("test", "Scores"), ("use", "Try it")):
+    for step, heading in (("train", "Start"), ("test", "Scores"), ("use", "Draw")):
         page.focus("#skip")
         tab_to(page, f"[data-key=step-{step}]")
         page.keyboard.press("Enter")

@@ -1,6 +1,7 @@
 """R21, R22, R26: answers are those that a sample gets alone, whoever its neighbours are, and the counters are true."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 import base64
 import random
 import socket
@@ -36,6 +37,12 @@ def batcher():
     found = Batcher(counts=Counter())
     yield found
     found.close()
+
+
+def in_a_thread(coroutine):
+    """Run a coroutine in a loop of its own: a browser's test in this process may have left one running."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def digits(count):
@@ -113,7 +120,7 @@ def together(batcher, opened, samples, order):
         )
         return dict(zip(order, outputs, strict=True))
 
-    return asyncio.run(ask())
+    return in_a_thread(ask())
 
 
 def test_an_answer_does_not_depend_on_its_neighbours(opened, batcher):
@@ -197,7 +204,7 @@ def test_what_nobody_waits_for_is_not_computed(batcher):
         slow.go.set()
         await asyncio.gather(first, *others, return_exceptions=True)
 
-    asyncio.run(ask())
+    in_a_thread(ask())
     assert slow.seen == [1, 2]
     assert batcher.counts["skipped"] == 4
 
@@ -205,7 +212,7 @@ def test_what_nobody_waits_for_is_not_computed(batcher):
 def test_an_answer_that_takes_too_long_is_given_up(batcher):
     slow = Slow()
     with pytest.raises(Refusal, match="in time"):
-        asyncio.run(batcher.output(Opened("x", "0", slow), np.zeros(3), seconds=0.2))
+        in_a_thread(batcher.output(Opened("x", "0", slow), np.zeros(3), seconds=0.2))
     slow.go.set()
 
 
@@ -275,4 +282,4 @@ def test_a_task_that_refuses_speaks_for_itself(batcher, opened):
         task = SimpleNamespace(prepare=lambda inputs, facts: (_ for _ in ()).throw(DataError("too quiet")))
 
     with pytest.raises(DataError, match="too quiet"):
-        asyncio.run(batcher.output(Opened("x", "0", Refusing), np.zeros(2)))
+        in_a_thread(batcher.output(Opened("x", "0", Refusing), np.zeros(2)))

@@ -214,7 +214,7 @@ def test_the_form_shows_each_field_with_the_text_below_it(served):
     fields = {field["name"]: field for field in served.get("/tasks/digits/form?setting=cnn").body["fields"]}
     assert fields["batch_size"]["help"] == "samples in one update, over all processes"
     assert fields["network"]["choices"] == ["mlp", "cnn", "lenet", "example"]
-    assert (fields["network"]["default"], fields["epochs"]["default"]) == ("cnn", 10)
+    assert (fields["network"]["default"], fields["epochs"]["default"]) == ("cnn", 8)
     assert (fields["clip"]["type"], fields["clip"]["nullable"], fields["clip"]["group"]) == (
         "float",
         True,

@@ -18,7 +18,8 @@ export default {
 };
 
 function draw(element, context, scores) {
-  const others = context.runs.filter((one) => one.task === context.task.name && one.id !== context.run.id && Object.keys(one.scores ?? {}).length);
+  const tested = (all) => Object.values(all ?? {})[0]?.n; // as many samples: of another test set there is nothing to compare
+  const others = context.runs.filter((one) => one.task === context.task.name && one.id !== context.run.id && tested(one.scores) === tested(scores.scores));
   if (!others.length) return put(element, h("p", { class: "panel" }, "There is no other tested run of this task to compare with."));
   const chosen = others.find((one) => one.id === context.state.other)?.id ?? others[0].id;
   const place = h("div", {});
