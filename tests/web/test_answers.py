@@ -1,13 +1,13 @@
 """R21, R22, R26: answers are those that a sample gets alone, whoever its neighbours are, and the counters are true."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 import base64
 import random
 import socket
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
