@@ -51,7 +51,8 @@ def entry(path: Path) -> str:
 
 def folder(path: Path) -> list[str]:
     """Return the lines of a folder: what it is, and the names of its files."""
-    names = " ".join(sorted(file.stem for file in path.glob("*.py") if file.stem != "__init__"))
+    files = (file.relative_to(path) for file in path.rglob("*.py") if file.stem != "__init__")
+    names = " ".join(sorted(str(file.with_suffix("")) for file in files))
     lines = [short(f"  {path.name + '/':<17}{first_line(path / '__init__.py')}")]
     line = " " * 19
     for name in names.split():
