@@ -183,6 +183,7 @@ FLAGS = r"""
 2 | walk run valid:0 --learning-rate nan | learning_rate is nan
 2 | walk run valid:0 --learning-rate x | --learning-rate is "x"; expected a number
 2 | walk run valid:0 --learning-rate -1 | learning_rate is -1
+2 | walk run valid:0 --learning-rate 1e30 | learning rate 1e\+30 throws the loss to .*; give a smaller --learning-rate
 2 | walk run --out pictures | is a directory; name a file
 2 | walk nosuch | "nosuch" is neither
 2 | explain run valid:0 --target x | --target x: no such class; the classes are 0, 1

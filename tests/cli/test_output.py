@@ -1,6 +1,7 @@
 """What each verb prints: one JSON document, the tensors' numbers, and nothing that a pipe or a locale breaks."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from house import command
 from torch.nn import functional
 
 from pellucid.cli.main import VERBS
+from pellucid.cli.screen import Screen
 from pellucid.config import flag_names
 from pellucid.tasks.digits import Digits
 from pellucid.verbs import predict as predicting
@@ -274,9 +276,9 @@ def test_a_released_model_stays_as_it_is_and_its_copy_gets_the_report(house, mon
     assert len(list(Path("runs").glob("released-*/report.html"))) == 1
 
 
-def test_numbers_that_json_lacks_become_null(house):
-    found = command(["--json", "walk", "run", "valid:0", "--learning-rate", "1e30", "--out", "far.png"])
-    json.loads(found.out, parse_constant=pytest.fail)
+def test_numbers_that_json_lacks_become_null(capsys):
+    Screen(as_json=True).document({"loss": math.nan, "bounds": [-math.inf, 1.5, {"most": math.inf}]})
+    assert json.loads(capsys.readouterr().out) == {"loss": None, "bounds": [None, 1.5, {"most": None}]}
 
 
 def test_without_a_terminal_there_are_no_colours_and_no_rewritten_lines(house):

@@ -7,6 +7,7 @@ stored statistics, as when the network answers.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
@@ -172,7 +173,8 @@ def walk(
         classes: K names.
         learning_rate: the optimiser's default unless given.
     Raises:
-        UsageError: more than one input, a target that is no class, or an unknown optimiser.
+        UsageError: more than one input, a target that is no class, an unknown optimiser, or a step so large
+            that the loss is no number any more.
         NonFinite: a layer gave NaN or infinity; the message names the first.
     """
     _check(inputs, target, classes)
@@ -242,13 +244,19 @@ def _step(
     built.step()
     with torch.no_grad():
         logits = model(entry)
+    rate, loss_after = built.param_groups[0]["lr"], float(_cross_entropy(logits, target))
+    if not math.isfinite(loss_after):
+        raise UsageError(
+            f"one step with learning rate {rate:g} throws the loss to {loss_after}; "
+            "give a smaller --learning-rate"
+        )
     return Step(
         optimizer=optimizer,
-        learning_rate=built.param_groups[0]["lr"],
+        learning_rate=rate,
         gradient_norm=gradient_norm,
         change_norm=_norm([p.detach() - old for p, old in zip(model.parameters(), before, strict=True)]),
         loss_before=float(loss.detach()),
-        loss_after=float(_cross_entropy(logits, target)),
+        loss_after=loss_after,
         probabilities_after=_array(logits[0].softmax(-1)),
     )
 
