@@ -124,7 +124,7 @@ def an_answer_comes_from_facts_alone(task: Task) -> None:
     network = task.model(data.facts).eval()
     inputs, _ = task.prepare(data.valid[torch.arange(1)][0], facts=data.facts)
     with torch.inference_mode():
-        answer = task.answer(network(inputs)[0], data.facts)
+        answer = task.answer(task.ask(network, inputs, data.facts)[0], data.facts)
     _require(isinstance(answer, Answer), f"answer returned {type(answer).__name__}, expected Answer")
     _require(json.loads(json.dumps(answer.to_json())) == answer.to_json(), "the answer is not JSON")
 

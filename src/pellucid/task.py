@@ -60,15 +60,17 @@ class Data:
 class Answer:
     """What the network says of one input, in words and numbers.
 
+    A task whose answers are more than that returns a subclass with more fields.
+
     Attributes:
         text: the answer in one word or line.
-        probabilities: one number in [0, 1] for each class, in the order of the classes.
+        probabilities: one number in [0, 1] for each class, in their order; empty where there are no classes.
         logits: the class scores before softmax.
     """
 
     text: str
-    probabilities: dict[str, float]
-    logits: dict[str, float]
+    probabilities: dict[str, float] = field(default_factory=dict)
+    logits: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as a JSON object."""
@@ -90,7 +92,7 @@ class Task(ABC):
         name: how the command line calls it.
         goal: the validation score that picks the best weights; larger is better unless it starts with "-".
         takes: how what a person gives becomes one raw input.
-        gives: what an answer is: "classes".
+        gives: what an answer is: "classes", "text", "sound" or "actions".
     """
 
     name: ClassVar[str]
@@ -137,6 +139,13 @@ class Task(ABC):
     @abstractmethod
     def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, Score]:
         """Score outputs against targets, each score with its interval and its n."""
+
+    def ask(self, network: nn.Module, inputs: Any, facts: dict[str, Any]) -> Any:
+        """Ask a trained network about prepared inputs: ``(N, ...)`` -> one output each.
+
+        That is one pass through it, unless an answer is made step by step (a translation, a sound).
+        """
+        return network(inputs)
 
     @abstractmethod
     def answer(self, output: Tensor, facts: dict[str, Any]) -> Answer:

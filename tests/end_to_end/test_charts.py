@@ -187,6 +187,7 @@ def test_a_grid_is_walked_with_the_arrow_keys_and_reads_the_exact_element(studio
     assert float(number.inner_text()) == np.float32(9 / 3)
     assert page.evaluate("window.opened.index") == 9
     page.click("p-grid summary")
+    page.wait_for_selector("p-grid td")  # the browser says later that the summary was opened
     cells = [float(one) for one in page.locator("p-grid td").all_inner_texts()]
     assert cells == [float(np.float32(i / 3)) for i in range(12)]
 

@@ -31,7 +31,8 @@ def predict(ready: Ready, source: str | Path | np.ndarray) -> Answer:
 def answer_to(ready: Ready, sample: np.ndarray) -> Answer:
     """Answer one raw sample, as the data hold it."""
     with torch.inference_mode():
-        return ready.task.answer(ready.network(prepared(ready, sample))[0], ready.facts)
+        outputs = ready.task.ask(ready.network, prepared(ready, sample), ready.facts)
+        return ready.task.answer(outputs[0], ready.facts)
 
 
 def answers_to(ready: Ready, samples: Sequence[np.ndarray]) -> list[Answer]:
@@ -42,7 +43,8 @@ def answers_to(ready: Ready, samples: Sequence[np.ndarray]) -> list[Answer]:
         row[: len(sample)] = sample
     inputs, _ = ready.task.prepare(torch.from_numpy(whole), facts=ready.facts)
     with torch.inference_mode():
-        return [ready.task.answer(output, ready.facts) for output in ready.network(inputs)]
+        outputs = ready.task.ask(ready.network, inputs, ready.facts)
+        return [ready.task.answer(output, ready.facts) for output in outputs]
 
 
 def prepared(ready: Ready, sample: np.ndarray) -> Tensor:

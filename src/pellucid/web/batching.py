@@ -135,7 +135,7 @@ def compute(opened: Opened, raw: np.ndarray) -> Tensor:
     trained = opened.trained
     with torch.inference_mode():
         inputs, _ = trained.task.prepare(torch.from_numpy(raw), facts=trained.facts)
-        outputs = trained.network(inputs)
+        outputs = trained.task.ask(trained.network, inputs, trained.facts)
         finite = bool(torch.isfinite(outputs).all())
     if not finite:
         raise NonFinite("the network's answer to this input is not finite")
