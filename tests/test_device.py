@@ -7,12 +7,15 @@ import platform
 import socket
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 import torch
 
 import pellucid
 from pellucid.device import choose, commit, environment, has_glibc, keep_heap
+from pellucid.tasks import digits
+from pellucid.verbs import train
 
 SOURCE = os.path.dirname(os.path.dirname(pellucid.__file__))
 FAULTS = """
@@ -26,6 +29,14 @@ for _ in range(10): step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20): step()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+TINIEST = """
+import sys, torch
+from pellucid.device import flush_denormals
+torch.set_num_threads(2)
+if sys.argv[1] == "flush": assert flush_denormals()
+bits = torch.full((2**22,), 1, dtype=torch.int32)  # as a float32: 1.4e-45
+print(int(torch.count_nonzero((bits.view(torch.float32) * 1.5).view(torch.int32))))
 """
 
 
@@ -94,6 +105,29 @@ def test_a_kept_heap_asks_the_kernel_for_hardly_any_page_again():
 def test_nothing_happens_where_there_is_no_glibc(monkeypatch):
     monkeypatch.setattr("os.confstr", lambda name: None, raising=False)
     assert keep_heap() is False
+
+
+@pytest.mark.skipif(not torch.set_flush_denormal(False), reason="this processor cannot")
+def test_the_tiniest_numbers_are_rounded_to_zero_on_every_thread():
+    nonzero = {}
+    for word in ("flush", "keep"):
+        command = [sys.executable, "-c", TINIEST, word]
+        env = os.environ | {"PYTHONPATH": SOURCE}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+        nonzero[word] = int(done.stdout)
+    assert nonzero == {"flush": 0, "keep": 2**22}
+
+
+def test_training_and_resuming_round_tiniest_numbers_before_anything_is_computed(tmp_path, monkeypatch):
+    order = []
+    read = digits.Digits.data
+    monkeypatch.setattr("pellucid.device.flush_denormals", lambda: order.append("flush"))
+    monkeypatch.setattr(digits.Digits, "data", lambda task: order.append("data") or read(task))
+    task = digits.tiny()
+    with closing(train.train(task, tmp_path / "run")) as steps:
+        next(steps)
+    next(train.resume(tmp_path / "run"))
+    assert order == ["flush", "data", "flush", "data"]
 
 
 def test_the_environment_is_plain_json():

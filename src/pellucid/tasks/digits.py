@@ -120,7 +120,8 @@ class Digits(Classifier):
             uniform = draws.uniform(augment.numbers_needed(elastic), "affine")
             pixels = augment.affine(pixels, uniform, degrees=10, scale=0.1, shift=1.5, elastic=elastic)
         mean, deviation = self.centre_and_scale(facts)
-        return pixels.mul_(1 / (255 * deviation)).sub_(mean / deviation), targets
+        pixels.mul_(1 / (255 * deviation))
+        return pixels.sub_(mean / deviation) if mean else pixels, targets
 
     def centre_and_scale(self, facts: dict[str, Any]) -> tuple[float, float]:
         """Return the mean and the deviation that normalisation takes away, for pixels in [0, 1]."""

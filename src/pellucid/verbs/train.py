@@ -32,6 +32,7 @@ def train(task: Task, path: str | Path) -> Iterator[Progress]:
         UsageError: the directory holds something already.
         NonFinite: the training diverged; the last good state is in the run.
     """
+    device.flush_denormals()
     data = task.data()
     learner = task.learner(data)
     run = None
@@ -54,6 +55,7 @@ def resume(path: str | Path, kind: type[Task] | None = None) -> Iterator[Progres
         RunError: the run cannot be read, the data are not those it was started with, or another process
             trains it.
     """
+    device.flush_denormals()
     run = Run.open(path)
     if run.finished:
         return  # there is nothing to do, and nothing is written
