@@ -292,3 +292,48 @@ def test_the_user_cache_directory_is_the_default(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     if sys.platform == "linux":
         assert str(download.cache()) == "/somewhere/pellucid"
+
+
+def readable(path):
+    if not path.read_bytes().startswith(b"the very bytes"):
+        raise DataError(f"{path}: not readable")
+
+
+def unpinned(server, manner, final):
+    archive = Archive("set/file", {}, f"http://127.0.0.1:{server.server_port}/{manner}/x")
+    return download.fetch_unpinned(archive, final, most=len(GOOD), read=readable)
+
+
+def test_a_file_without_a_published_checksum_is_held_to_that_of_its_first_copy(server, tmp_path):
+    final = tmp_path / "file"
+    assert unpinned(server, "good", final) == (final, SHA256)
+    assert (tmp_path / "file.sha256").read_text() == f"{SHA256}  file\n"
+    assert unpinned(server, "missing", final) == (final, SHA256)  # nobody is asked again
+    final.write_bytes(GOOD[:-1] + b"!")
+    with pytest.raises(DataError, match=r"not what file\.sha256 says"):
+        unpinned(server, "good", final)
+
+
+@pytest.mark.parametrize("manner", ["short", "long", "endless", "missing", "broken"])
+def test_a_wrong_answer_for_a_file_without_a_checksum_leaves_nothing(server, tmp_path, manner):
+    with pytest.raises(DataError, match="set/file is not available"):
+        unpinned(server, manner, tmp_path / "there" / "file")
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_what_cannot_be_read_is_not_taken_although_it_came_whole(server, tmp_path):
+    archive = Archive("set/file", {}, f"http://127.0.0.1:{server.server_port}/good/x")
+
+    def refuse(path):
+        raise DataError("no drawing in it")
+
+    with pytest.raises(DataError, match="no drawing in it"):
+        download.fetch_unpinned(archive, tmp_path / "there" / "file", most=len(GOOD), read=refuse)
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_a_file_that_somebody_put_there_is_kept_and_its_checksum_noted(server, tmp_path):
+    (tmp_path / "file").write_bytes(b"the very bytes of mine")
+    digest = hashlib.sha256(b"the very bytes of mine").hexdigest()
+    assert unpinned(server, "good", tmp_path / "file") == (tmp_path / "file", digest)
+    assert (tmp_path / "file").read_bytes() == b"the very bytes of mine"

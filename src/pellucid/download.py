@@ -10,7 +10,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -85,7 +85,52 @@ def fetch(archive: Archive) -> Path:
             return final
         except DataError as error:
             failures.append(f"\n  tried {error}")
-    raise DataError(f"{archive.file} is not available; {advice(archive)}{''.join(failures)}")
+    raise DataError(f"{archive.file} is not available; {advice(archive, final)}{''.join(failures)}")
+
+
+def fetch_unpinned(
+    archive: Archive, final: Path, *, most: int, read: Callable[[Path], object]
+) -> tuple[Path, str]:
+    """Return ``final`` and its sha256: a file whose publisher gives no checksum, fetched unless it is there.
+
+    The first copy that can be read is taken, and its checksum is kept beside it under a name that ends in
+    ``.sha256``, as ``sha256sum`` writes it: a copy that changes later is refused.
+
+    Args:
+        archive: where to look; it accepts nothing by checksum.
+        most: bytes that such a file has at most.
+        read: reads what came, and raises ``DataError`` where it is not what it should be.
+    Raises:
+        DataError: no place has the file, or what is there changed. Nothing is left under the final name.
+    """
+    pin = final.with_name(f"{final.name}.sha256")
+    if final.exists():
+        digest = _sha256(final)
+        if pin.exists() and pin.read_text().split()[:1] != [digest]:
+            raise DataError(f"{final}: not what {pin.name} says; delete both and fetch again")
+        read(final)
+        pin.write_text(f"{digest}  {final.name}\n")
+        return final, digest
+    failures = []
+    for place in places(archive):
+        try:
+            with temporary(final) as (file, path):
+                copy(place, Bounded(file, most, str(place)))
+                file.flush()
+                os.fsync(file.fileno())
+                read(path)
+                digest = _sha256(path)
+                pin.write_text(f"{digest}  {final.name}\n")
+                os.replace(path, final)
+            return final, digest
+        except DataError as error:
+            failures.append(f"\n  tried {error}")
+    raise DataError(f"{archive.file} is not available; {advice(archive, final)}{''.join(failures)}")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def available(archive: Archive) -> bool:
@@ -111,11 +156,11 @@ def places(archive: Archive) -> Iterator[str | Path]:
         yield archive.url
 
 
-def advice(archive: Archive) -> str:
-    """Say what a person can do when no place had the file."""
+def advice(archive: Archive, final: Path) -> str:
+    """Say what a person can do when no place had the file that belongs at ``final``."""
     if offline() and archive.url:
-        return f"PELLUCID_OFFLINE forbids the network: unset it, or put {archive.url} at {where(archive)}"
-    return f"set PELLUCID_MIRROR to a folder or an address that has it, or put the file at {where(archive)}"
+        return f"PELLUCID_OFFLINE forbids the network: unset it, or put {archive.url} at {final}"
+    return f"set PELLUCID_MIRROR to a folder or an address that has it, or put the file at {final}"
 
 
 def offline() -> bool:

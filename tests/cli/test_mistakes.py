@@ -196,6 +196,9 @@ FLAGS = r"""
 2 | data | action, task is missing
 2 | data frob digits | action is "frob"; expected one of fetch, verify, where
 2 | data fetch digit | no data of a task "digit". Did you mean "digits"
+2 | data fetch digits --classes cat | only data fetch sketches knows classes
+2 | data verify sketches --classes cat | only data fetch sketches knows classes
+2 | data fetch sketches --classes cat --form jpg | --form is "jpg"; expected one of ndjson, bitmap, binary
 2 | data fetch digits --dataset mnst | --dataset mnst: .*Did you mean "mnist"
 4 | data verify digits --dataset mnist | mnist.*(missing|no such file|not).*
 4 | data fetch digits --dataset fashion | fashion-mnist/.* is not available

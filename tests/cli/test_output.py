@@ -35,7 +35,7 @@ VERB_FLAGS = {
     "compare": ["--over", "--seeds", "--out"],
     "lr-find": ["--highest", "--range-steps", "--out"],
     "export": ["--task", "--out"],
-    "data": ["--dataset", "fetch", "verify", "where"],
+    "data": ["--dataset", "--classes", "--form", "--out", "fetch", "verify", "where"],
     "check": ["FILE|TASK"],
     "doctor": [],
     "studio": ["--runs", "--host", "--port", "--token", "--task", "--no-browser"],

@@ -1,4 +1,5 @@
 import hashlib
+import io
 import os
 from pathlib import Path
 
@@ -6,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.datasets import doodle, quickdraw, sketchbook
+from pellucid.datasets import doodle, drawings, quickdraw, sketchbook
+from pellucid.errors import DataError
 
 MIRROR = os.environ.get("PELLUCID_MIRROR", "")
 mirrored = pytest.mark.skipif(
@@ -97,3 +99,57 @@ def test_centring_moves_ink_to_the_middle_and_changes_none():
     image[0, :4, :2] = 9
     moved = quickdraw.centred(image, 32)[0]
     assert (moved.sum(), moved[14:18, 15:17].sum()) == (72, 72)
+
+
+@pytest.mark.parametrize("form", quickdraw.FORMS)
+def test_a_class_is_fetched_in_each_of_googles_forms_into_a_folder_that_can_be_learned_from(
+    form, tmp_path, monkeypatch
+):
+    place, ending = quickdraw.FORMS[form]
+    mirror = tmp_path / "mirror" / "quickdraw" / "full" / place
+    mirror.mkdir(parents=True)
+    for number, word in enumerate(("cat", "house plant")):
+        (mirror / f"{word}.{ending}").write_bytes(as_googles(form, word, number))
+    monkeypatch.setenv("PELLUCID_MIRROR", str(tmp_path / "mirror"))
+    monkeypatch.setenv("PELLUCID_OFFLINE", "1")
+    for word in ("cat", "house plant"):
+        path, digest = quickdraw.of_class(word, form, tmp_path / "mine")
+        assert digest == hashlib.sha256((mirror / path.name).read_bytes()).hexdigest()
+    book = sketchbook.read("", str(tmp_path / "mine"), "train")
+    assert book.classes == ("cat", "house plant")
+    assert book.strokes == (form != "bitmap")
+
+
+def as_googles(form, word, number):
+    """Forty drawings: a line of its own slope each."""
+    ends = [(10 + i, 20 + 3 * i + number) for i in range(40)]
+    if form == "ndjson":
+        each = [drawings.Sketch(word, [np.array([[0, 0], end], float)], True) for end in ends]
+        return "".join(f"{drawings.line(one)}\n" for one in each).encode()
+    if form == "binary":  # key, country, recognized, time; then strokes: points, x, y
+        return b"".join(
+            bytes(8) + b"CH" + b"\1" + bytes(4) + b"\1\0" + b"\2\0" + bytes([0, x, 0, y]) for x, y in ends
+        )
+    images = np.zeros((40, 784), np.uint8)
+    for row, (x, y) in zip(images, ends, strict=True):
+        row[x : 5 * y] = 255
+    content = io.BytesIO()
+    np.save(content, images)
+    return content.getvalue()
+
+
+def test_a_class_that_google_does_not_have_is_an_error_with_its_address(tmp_path, monkeypatch):
+    monkeypatch.setenv("PELLUCID_OFFLINE", "1")
+    with pytest.raises(DataError, match=r"put https://storage\.googleapis\.com/.*/house%20plants\.ndjson at"):
+        quickdraw.of_class("house plants", "ndjson", tmp_path)
+
+
+def test_what_is_not_a_drawing_is_not_taken_for_a_class(tmp_path, monkeypatch):
+    file = tmp_path / "mirror" / "quickdraw" / "full" / "simplified" / "cat.ndjson"
+    file.parent.mkdir(parents=True)
+    file.write_text("<html>no such object</html>\n")
+    monkeypatch.setenv("PELLUCID_MIRROR", str(tmp_path / "mirror"))
+    monkeypatch.setenv("PELLUCID_OFFLINE", "1")
+    with pytest.raises(DataError, match="line 1: not JSON"):
+        quickdraw.of_class("cat", "ndjson", tmp_path / "mine")
+    assert list((tmp_path / "mine").iterdir()) == []

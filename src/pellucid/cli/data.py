@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from pellucid import download
@@ -26,7 +27,16 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     parser.add_argument("action", choices=("fetch", "verify", "where"))
     parser.add_argument("task", help="whose data, such as digits")
     parser.add_argument("--dataset", help="only this one of the task's data sets")
+    parser.add_argument(
+        "--classes", nargs="+", metavar="WORD", help="of sketches: Google's own files of these classes"
+    )
+    parser.add_argument(
+        "--form", choices=("ndjson", "bitmap", "binary"), default="ndjson", help="of these files"
+    )
+    parser.add_argument("--out", type=Path, default=Path("drawings"), help="the folder for these files")
     flags = parser.read(words)
+    if flags.classes:
+        return _by_class(flags, screen), 0
     if flags.task not in SOURCES:
         raise UsageError(
             f'no data of a task "{flags.task}".{near(flags.task, SOURCES)} There are: {", ".join(SOURCES)}'
@@ -53,6 +63,23 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if problems:
         raise DataError(problems[0])
     return {"cache": str(download.cache()), "files": rows}, 0
+
+
+def _by_class(flags: Any, screen: Screen) -> dict[str, Any]:
+    """Fetch Google's files of some classes into a folder that can be learned from."""
+    from pellucid.datasets import quickdraw
+
+    if flags.task != "sketches" or flags.action != "fetch":
+        raise UsageError(
+            f"data {flags.action} {flags.task} --classes: only data fetch sketches knows classes"
+        )
+    rows = []
+    for word in flags.classes:
+        path, digest = quickdraw.of_class(word, flags.form, flags.out)
+        rows.append({"file": path.name, "path": str(path), "sha256": digest})
+        screen.show(f"{path}  sha256 {digest}")
+    screen.say(f"learn from them with: pellucid train sketches --folder {flags.out}")
+    return {"files": rows}
 
 
 def _done(action: str, archive: download.Archive, problems: list[str]) -> str:

@@ -2,7 +2,8 @@
 
 Google's files come one a class and in three forms: 28 x 28 bitmaps (``numpy_bitmap``), simplified strokes as
 lines of JSON (``simplified``), the same packed (``binary``); ``pellucid.datasets.drawings`` reads them.
-They are large and have no checksums, so what is fetched here by name are small packs of them, from a mirror:
+They are large and have no checksums; ``of_class`` fetches one. What is fetched by name are small packs of
+them, from a mirror:
 
     fifteen   20,300 + 4,350 bitmaps of 15 classes, as Google drew them
     all       27,600 + 3,450 bitmaps of all 345 classes, 80 + 10 a class, redrawn with thin lines
@@ -11,6 +12,7 @@ They are large and have no checksums, so what is fetched here by name are small 
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
@@ -46,6 +48,13 @@ ARCHIVES = {
         {"27def8dd698ad8d8f32b372224499d76245fdf88f3a24871cb42667e09b51924": 196_725},
     ),
 }
+FORMS = {  # of Google's files: the folder, and what the names end in
+    "bitmap": ("numpy_bitmap", "npy"),
+    "ndjson": ("simplified", "ndjson"),
+    "binary": ("binary", "bin"),
+}
+MOST_BYTES = 2**30  # of a file of a class; the largest have about 250 MB
+FIRST = 100  # drawings of a fetched file that are read to see whether it is one
 THIN_SIDE = 32  # pixels in which the thin drawings, up to 28 pixels long, are centred
 ALIKE = 0.92  # cosine from which on two images are taken for one drawing
 
@@ -87,19 +96,29 @@ def strokes(split: str) -> list[drawings.Sketch]:
     return drawings.ndjson(download.fetch(ARCHIVES[f"strokes {split}"]))
 
 
-def address(word: str, form: str) -> str:
-    """Return the official address of the file of a class.
+def of_class(word: str, form: str, folder: Path) -> tuple[Path, str]:
+    """Fetch Google's file of a class into ``folder``; returns its path there and its sha256.
+
+    A folder of such files is a data set: ``pellucid train sketches --folder FOLDER``.
 
     Args:
         word: the class as Google's ``categories.txt`` has it, such as "house plant".
         form: "bitmap", "ndjson" or "binary".
+    Raises:
+        DataError: the file cannot be had, or is not of that form.
     """
-    folder, ending = {
-        "bitmap": ("numpy_bitmap", "npy"),
-        "ndjson": ("simplified", "ndjson"),
-        "binary": ("binary", "bin"),
-    }[form]
-    return f"{ADDRESS}{folder}/{quote(word)}.{ending}"
+    place, ending = FORMS[form]
+    read = {"npy": drawings.bitmaps, "ndjson": drawings.ndjson, "bin": drawings.binary}[ending]
+    archive = download.Archive(f"quickdraw/full/{place}/{word}.{ending}", {}, address(word, form))
+    return download.fetch_unpinned(
+        archive, folder / f"{word}.{ending}", most=MOST_BYTES, read=lambda path: read(path, most=FIRST)
+    )
+
+
+def address(word: str, form: str) -> str:
+    """Return the official address of the file of a class; see ``of_class``."""
+    place, ending = FORMS[form]
+    return f"{ADDRESS}{place}/{quote(word)}.{ending}"
 
 
 def shared(first: Tensor, second: Tensor) -> Tensor:
