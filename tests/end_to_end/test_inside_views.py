@@ -200,6 +200,7 @@ def test_the_keyboard_draws_undoes_and_leaves_a_blank_pad_without_a_guess(studio
     for key in [" ", *["ArrowDown"] * 14, " "]:
         page.keyboard.press(key)
     page.wait_for_function("() => document.querySelector('.said').textContent === '1'")
+    page.wait_for_selector(".pad-stages li:nth-child(5)")  # the bars stand before the stages do
     assert page.locator(".pad-stages li:visible").count() == 5
     page.keyboard.press("Backspace")
     page.wait_for_function("() => document.querySelector('.said').textContent === '\\u2026'")
