@@ -21,6 +21,7 @@ ACCURACY_COLUMNS = (
     *("paper", "source", "seconds", "command", "machine"),
 )
 SKETCHES = FOLDER / "sketches.csv"
+CANVAS = FOLDER / "canvas.csv"
 SKETCHES_COLUMNS = ("date", "network", "score", "value", "low", "high", "n", "bar", "command", "machine")
 
 SENTENCES = FOLDER / "sentences.csv"

@@ -107,11 +107,14 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
     tables = {name: speed_table([row for row in speed if row["benchmark"] == name]) for name in names}
     whole = "\n".join(f"**{name}**\n\n{tables[name]}" for name in names)
     kim = results.read(results.SENTENCES, results.SENTENCES_COLUMNS)
-    drawings = results.read(results.SKETCHES, results.SKETCHES_COLUMNS)
+    drawings, canvas = (
+        results.read(path, results.SKETCHES_COLUMNS) for path in (results.SKETCHES, results.CANVAS)
+    )
     return {
         **tables,
         "sentences": sentences_table(kim) if kim else NOT_YET,
         "sketches": sketches_table(drawings) if drawings else NOT_YET,
+        "canvas": sketches_table(canvas) if canvas else NOT_YET,
         "speed": whole or NOT_YET,
         "accuracy": accuracy_table(accuracy) if accuracy else NOT_YET,
         "serve": serve_table(serve) if serve else NOT_YET,

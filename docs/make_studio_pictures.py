@@ -9,6 +9,7 @@ rest shows the released models. Pictures go to ``docs/studio/NAME.png``, reduced
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -25,7 +27,7 @@ PICTURES = DOCS / "studio"
 TOKEN = "tokenofthepicturesonly"
 SIZE = {"width": 1180, "height": 760}
 COLOURS = 160
-CNN, MLP = "zoo.digits.cnn", "zoo.digits.mlp"
+CNN, MLP, FIFTEEN = "zoo.digits.cnn", "zoo.digits.mlp", "zoo.sketches.fifteen"
 VIEWS = {  # name of the picture -> where it is in the studio
     "data": "digits/-/look/data",
     "pixels": f"digits/{CNN}/look/pixels?sample=valid:12",
@@ -45,6 +47,8 @@ VIEWS = {  # name of the picture -> where it is in the studio
     "kernel": f"digits/{CNN}/explain/kernel?sample=valid:12",
     "softmax": f"digits/{CNN}/explain/softmax?sample=valid:12",
     "why": f"digits/{CNN}/explain/why?sample=valid:12",
+    "play": f"sketches/{FIFTEEN}/use/play?words=cat,dog",
+    "results": f"sketches/{FIFTEEN}/use/play?words=cat,dog,smiley face&seconds=0",
     "draw": f"digits/{CNN}/use/draw",
     "use": f"digits/{CNN}/use/use?sample=valid:12",
 }
@@ -73,8 +77,67 @@ def main(names: list[str]) -> None:
             page.wait_for_timeout(400)
             page.wait_for_function(STANDS)
             page.wait_for_timeout(1500)
+            if name in DONE:
+                DONE[name](page)
             save(page.screenshot(), name)
         browser.close()
+
+
+def half_a_cat(page: Any) -> None:
+    """Begin a game and draw some strokes of a cat."""
+    page.click(".start button")
+    next_drawing(page)
+    for stroke in cat()[:2]:
+        draw(page, stroke)
+    page.wait_for_timeout(600)
+
+
+def a_game(page: Any) -> None:
+    """Play a game: a cat for each word."""
+    page.click(".start button")
+    for _ in range(3):
+        next_drawing(page)
+        for stroke in cat():
+            if page.locator("p-pad").count():
+                draw(page, stroke)
+        page.wait_for_timeout(1500)
+        if page.locator("button:has-text('Skip')").count():
+            page.click("button:has-text('Skip')")
+    page.click(".drawing:has-text('dog')")
+    page.wait_for_function(STANDS)
+    page.locator(".drawings").first.scroll_into_view_if_needed()
+    page.evaluate("() => document.querySelector('.drawings').scrollIntoView()")
+
+
+DONE = {"play": half_a_cat, "results": a_game}
+
+
+def next_drawing(page: Any) -> None:
+    """Press the card's button, once it takes a click."""
+    page.wait_for_selector(".play-card button")
+    page.wait_for_timeout(700)
+    page.click(".play-card button")
+    page.wait_for_selector("p-pad canvas")
+
+
+def draw(page: Any, stroke: list[list[float]]) -> None:
+    """Draw a stroke with the mouse."""
+    box = page.locator("p-pad canvas").bounding_box()
+    places = [
+        (box[side] + box["width"] * (0.05 + 0.9 * at / 256) for at in axis)
+        for side, axis in zip("xy", stroke, strict=True)
+    ]
+    points = list(zip(*places, strict=True))
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point)
+    page.mouse.up()
+
+
+def cat() -> list[list[list[float]]]:
+    """Return the strokes of the cat among the examples."""
+    return json.loads((DOCS / "examples" / "cat.ndjson").read_text().splitlines()[0])["drawing"]
 
 
 @contextmanager

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -113,3 +115,24 @@ def test_a_wild_coordinate_is_refused(value):
 def test_the_steps_of_the_pen_lead_from_point_to_point():
     steps = doodle.steps(doodle.pack([TEE]))[0]
     assert steps.tolist() == [[0, 0, 1, 1], [100, 0, 0, 1], [-50, 0, 1, 1], [0, 80, 0, 1]]
+
+
+def test_a_traced_line_is_simplified_to_its_corners_whatever_the_number_of_its_points():
+    corners = np.array([[0.0, 0], [255, 0], [255, 200], [40, 90]])
+    along = np.linspace(0, 1, 40)[:, None]
+    traced = np.concatenate([a + along * (b - a) for a, b in itertools.pairwise(corners)])
+    assert np.allclose(doodle.simplified([traced])[0], corners)
+
+
+def test_no_point_that_simplifying_drops_lies_more_than_two_units_from_what_stays():
+    angle = np.linspace(0, 2 * np.pi, 500)
+    circle = 127.5 + 127.5 * np.column_stack([np.cos(angle), np.sin(angle)])
+    kept = doodle.simplified([circle])[0]
+    apart = np.linalg.norm(np.diff(kept, axis=0), axis=1)
+    sagitta = 127.5 - np.sqrt(127.5**2 - (apart / 2) ** 2)  # the arc's height over each chord
+    assert len(kept) < 40
+    assert sagitta.max() <= 2
+
+
+def test_a_dot_and_a_line_of_one_place_stay():
+    assert [len(stroke) for stroke in doodle.simplified([np.zeros((1, 2)), np.ones((5, 2))])] == [1, 2]

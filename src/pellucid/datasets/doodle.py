@@ -27,6 +27,7 @@ from pellucid.errors import DataError
 Drawing = list[np.ndarray]
 FAR = 1e4  # pixels: further than any ink, and still exact in float32
 AT_ONCE = 2**24  # numbers in one array of distances
+SIMPLE_BOX, SIMPLE_ERROR = 255.0, 2.0  # units of the longer side, and how far a dropped point may lie
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,38 @@ def part(drawing: Drawing, share: float) -> Drawing:
         kept.append(cut)
         left -= float(each.sum())
     return kept
+
+
+def simplified(drawing: Drawing) -> Drawing:
+    """Return a drawing with few points, as the simplified drawings of Quick, Draw! are made.
+
+    The box is scaled to 255 units, and a point is dropped that lies within 2 units of the line between the
+    points that stay (Ramer 1972, Douglas and Peucker 1973).
+    """
+    every = np.concatenate(drawing)
+    low, size = every.min(0), float(np.ptp(every, axis=0).max()) or 1.0
+    return [ends_and_turns((stroke - low) * (SIMPLE_BOX / size)) for stroke in drawing]
+
+
+def ends_and_turns(stroke: np.ndarray) -> np.ndarray:
+    """Return the points of one stroke ``(P, 2)`` that its shape needs."""
+    keep = np.zeros(len(stroke), bool)
+    keep[[0, -1]] = True
+    parts = [(0, len(stroke) - 1)]
+    while parts:
+        first, last = parts.pop()
+        if last - first < 2:
+            continue
+        between = stroke[first + 1 : last]
+        way = stroke[last] - stroke[first]
+        along = ((between - stroke[first]) @ way / max(float(way @ way), 1e-12)).clip(0, 1)
+        away = np.linalg.norm(between - stroke[first] - along[:, None] * way, axis=1)
+        furthest = int(away.argmax())
+        if away[furthest] > SIMPLE_ERROR:
+            turn = first + 1 + furthest
+            keep[turn] = True
+            parts += [(first, turn), (turn, last)]
+    return stroke[keep]
 
 
 def shares(points: Tensor) -> Tensor:

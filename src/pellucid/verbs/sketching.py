@@ -143,18 +143,60 @@ def nearest(
         UsageError: the network knows no such word.
         DataError: the training drawings are not here, or nothing is drawn.
     """
-    threshold(ready, word)
-    samples, labels = ready.task.data().train[:]  # type: ignore[index]
-    samples = samples[labels == ready.facts["classes"].index(word)]
+    page = album(ready, ready.task.data(), word)
     mine = doodle.pack([doodle.check(drawing)], sketchbook.MOST_POINTS)
-    features = [
-        torch.from_numpy(inside.penultimate(ready.network, ready.task.prepare(part, facts=ready.facts)[0]))
-        for part in (mine, samples)
-    ]
-    own, theirs = (torch.nn.functional.normalize(each.float(), dim=1) for each in features)
-    likeness = (theirs @ own[0]).numpy()
-    chosen = (-likeness).argsort(kind="stable")[:count]
-    return sketchbook.images(samples[chosen], ready.facts).numpy(), likeness[chosen]
+    places, likeness = page.alike(features_of(ready, mine)[0], count)
+    return sketchbook.images(page.samples[places], ready.facts).numpy(), likeness
+
+
+@dataclass(frozen=True)
+class Album:
+    """The training drawings of one word.
+
+    Attributes:
+        numbers: ``(N,)``: their places in the training data.
+        samples: ``(N, ...)`` raw.
+        features: ``(N, F)`` unit vectors, see ``features_of``.
+    """
+
+    numbers: Tensor
+    samples: Tensor
+    features: Tensor
+
+    def alike(self, features: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return which ``count`` drawings are most like ``(F,)`` features, and how much (cosine)."""
+        likeness = (self.features @ features).numpy()
+        chosen = (-likeness).argsort(kind="stable")[:count]
+        return chosen, likeness[chosen]
+
+
+def album(ready: Ready, data: Data, word: str) -> Album:
+    """Return the training drawings of a word with what the network sees in them.
+
+    Raises:
+        UsageError: the network knows no such word.
+    """
+    threshold(ready, word)
+    samples, labels = data.train[:]  # type: ignore[index]
+    numbers = (labels == ready.facts["classes"].index(word)).nonzero()[:, 0]
+    return Album(numbers, samples[numbers], features_of(ready, samples[numbers]))
+
+
+def features_of(ready: Ready, samples: Tensor) -> Tensor:
+    """Return what the last layer weighs of raw samples, as unit vectors ``(N, F)``."""
+    inputs, _ = ready.task.prepare(samples, facts=ready.facts)
+    found = torch.from_numpy(inside.penultimate(ready.network, inputs))
+    return torch.nn.functional.normalize(found.float(), dim=1)
+
+
+def words(ready: Ready) -> list[str]:
+    """Return the words that a game may ask for: those that half of their own validation drawings reach.
+
+    All, where that is not known yet or is true of fewer than two.
+    """
+    limits = _judged(ready).get("thresholds", {})
+    fair = [word for word in ready.facts["classes"] if limits.get(word, DEFAULT_THRESHOLD) > LOWEST]
+    return fair if len(fair) > 1 else list(ready.facts["classes"])
 
 
 def occlusion(ready: Ready, drawing: doodle.Drawing, word: str) -> list[float]:

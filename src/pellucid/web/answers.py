@@ -39,10 +39,10 @@ class Shortcut:
 
 @router.post("/runs/{run}/predict", response_class=Response)
 async def predict(run: str, request: Request) -> Response:
-    """Answer one input: the bytes of a PNG or JPEG, or JSON with one of sample, text and pixels.
+    """Answer one input: the bytes of a PNG or JPEG, or JSON with one of sample, text, pixels and strokes.
 
-    pixels are a raw sample as the data hold it, a picture goes through the task's own reading, whose stages
-    are in the answer.
+    pixels are a raw sample as the data hold it; a picture, or the strokes of a pen as ndjson has them, go
+    through the task's own reading, whose stages are in the answer.
     """
     asked = given(request.headers.get("content-type", ""), await request.body())
     shelf, batcher = request.app.state.library, request.app.state.batcher

@@ -20,10 +20,21 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from pellucid.task import Task
-from pellucid.web import answers, batching, compare, inside, pages, reference, results, routes, trainings
+from pellucid.web import (
+    answers,
+    batching,
+    compare,
+    game,
+    inside,
+    pages,
+    reference,
+    results,
+    routes,
+    trainings,
+)
 from pellucid.web.guard import Guard
 from pellucid.web.jobs import Jobs
-from pellucid.web.library import Library
+from pellucid.web.library import Kept, Library
 from pellucid.web.limits import patience, raise_file_limit
 from pellucid.web.refusals import Refusal
 
@@ -72,13 +83,15 @@ def create_app(
     app.state.token = token
     app.state.closing = False
     app.state.streams = set()
+    app.state.albums = Kept(game.MOST_ALBUMS)
     app.state.batcher = batching.Batcher(counts=counts)
-    for part in (inside, routes, trainings, results, compare, answers, reference, pages):
+    for part in (inside, routes, trainings, results, compare, answers, game, reference, pages):
         app.include_router(part.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _missing)
     app.add_middleware(answers.Shortcut)  # what is added last is passed first
-    app.add_middleware(Guard, token=token, names=names, most={"predict": batching.MOST_INSIDE}, counts=counts)
+    most = dict.fromkeys(("predict", "guess"), batching.MOST_INSIDE)
+    app.add_middleware(Guard, token=token, names=names, most=most, counts=counts)
     return app
 
 

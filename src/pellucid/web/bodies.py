@@ -1,4 +1,4 @@
-"""What a person gives: the bytes of a picture, or JSON that names a sample, holds a text or pixels."""
+"""What a person gives: the bytes of a picture, or JSON: a sample's name, text, pixels or strokes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.datasets import sketchbook
 from pellucid.errors import RunError
 from pellucid.sealed import from_json
 from pellucid.web.library import Library, Opened, Sample
@@ -17,17 +18,19 @@ PICTURES = ("image/png", "image/jpeg")
 JSON = "application/json"
 MOST_JSON = 2**20  # bytes
 MOST_TEXT = 20_000  # characters
-WAYS = ("sample", "text", "pixels")
+WAYS = ("sample", "text", "pixels", "strokes")
+MOST_STROKES, MOST_POINTS = 500, 5000  # of one drawing
 
 
 @dataclass(frozen=True)
 class Given:
-    """One input, not read yet: exactly one of the three."""
+    """One input, not read yet: exactly one of them."""
 
     picture: bytes | None = None
     text: str | None = None
     sample: str | None = None
     pixels: Any = None
+    strokes: Any = None
 
     def is_quick(self, opened: Opened, library: Library) -> bool:
         """Say whether reading it takes less time than handing it to another thread."""
@@ -47,6 +50,12 @@ class Given:
             sample = library.keep(_raw(self.pixels, opened))
             return {"sample": sample.raw}, sample
         takes = opened.trained.task.takes
+        if self.strokes is not None:
+            if takes.kind != "drawing":
+                raise Refusal(415, "kind", f"this task takes {takes.kind}, not the strokes of a pen")
+            traced: Any = sketchbook.traced(pen(self.strokes), opened.trained.facts)
+            stages = takes.read(traced, opened.trained.facts)
+            return stages, library.keep(list(stages.values())[-1])
         if (self.text is None) == (takes.kind == "text"):
             raise Refusal(415, "kind", f"this task takes {takes.kind}")
         source: Any = self.picture if self.text is None else self.text
@@ -86,6 +95,30 @@ def json_object(kind: str, body: bytes) -> dict[str, Any]:
         return from_json(body, "the body")
     except RunError as error:
         raise Refusal(400, "json", str(error)[:200]) from None
+
+
+def pen(strokes: Any) -> list[np.ndarray]:
+    """Return what a pen drew: ``[[xs, ys], ...]``, as ndjson has it, -> strokes ``(P, 2)`` that have points.
+
+    Raises:
+        Refusal: these are not strokes, or too many.
+    """
+    if not isinstance(strokes, list) or not all(map(_is_stroke, strokes)):
+        raise Refusal(422, "strokes", "expected [[[x, ...], [y, ...]], ...]: for each stroke as many x as y")
+    drawn = [np.array(stroke, float).T for stroke in strokes if stroke[0]]
+    if len(drawn) > MOST_STROKES or sum(map(len, drawn)) > MOST_POINTS:
+        said = f"a drawing has at most {MOST_STROKES} strokes and {MOST_POINTS} points; leave some points out"
+        raise Refusal(413, "strokes", said)
+    return drawn
+
+
+def _is_stroke(stroke: Any) -> bool:
+    if not isinstance(stroke, list) or len(stroke) != 2 or not all(isinstance(row, list) for row in stroke):
+        return False
+    numbers = [*stroke[0], *stroke[1]]
+    return len(stroke[0]) == len(stroke[1]) and all(
+        type(one) in (int, float) and abs(one) < 1e5 for one in numbers
+    )
 
 
 def _raw(pixels: Any, opened: Opened) -> np.ndarray:

@@ -1,10 +1,12 @@
 /** How a person gives something, by the kind that a task takes. A new kind is a line in KINDS. */
 import { h, put, section } from "./dom.js";
+import "./elements/p-pad.js";
+import { button, latest } from "./lens.js";
 
 const PICTURES = ["image/png", "image/jpeg"];
-const KINDS = { image: picture, text, sound: file("a recording", "audio/*"), audio: file("a recording", "audio/*") };
+const KINDS = { image: picture, drawing, text, sound: file("a recording", "audio/*"), audio: file("a recording", "audio/*") };
 
-/** @param {any} context @param {(body: any) => Promise<void>} ask */
+/** @param {any} context @param {(body: any) => Promise<void>} ask with null, where nothing is given any more */
 export function giving(context, ask) {
   const { takes } = context.task;
   const own = KINDS[takes]?.(ask);
@@ -44,6 +46,15 @@ function picture(ask) {
   };
   addEventListener("paste", paste);
   return zone;
+}
+
+/** A sheet to draw on, and a picture of a drawing. A sheet that was cleared takes its answer back. */
+function drawing(ask) {
+  const pad = h("p-pad");
+  Object.assign(pad, { width: 8, sharpness: 2 });
+  pad.addEventListener("drawn", latest(() => ask(pad.blank ? null : { strokes: pad.strokes })));
+  const tools = h("p", { class: "row" }, button("Undo", () => pad.undo()), button("Clear", () => pad.clear()));
+  return [pad, tools, picture(ask)];
 }
 
 function text(ask) {

@@ -9,16 +9,20 @@ import { h, put } from "../dom.js";
 
 export const SIDE = 280;
 const STEP = 10; // pixels of an arrow key
+const NEAR = 0.75; // pixels: a point that lies nearer to the one before is left out of what is sent
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** @typedef {{width: number, points: [number, number][]} | {picture: CanvasImageSource, x: number, y: number, side: number}} Mark */
 
 export class PPad extends HTMLElement {
   width = 20; // of the pen
+  sharpness = 1; // pixels of the canvas for one of the sheet
+  locked = false; // nothing can be drawn meanwhile
   /** @type {Mark[]} */ #marks = [];
   /** @type {{width: number, points: [number, number][]}|null} */ #stroke = null;
   #pen = [SIDE / 2, SIDE / 4];
   #down = false;
+  /** @type {number|null} */ #pointer = null; // the one that draws: a second finger does not
   #canvas = h("canvas", { width: SIDE, height: SIDE, tabindex: "0", role: "application", "aria-label": "drawing pad" });
   #cross = h("span", { class: "pen", hidden: true, "aria-hidden": "true" });
   #said = h("p", { class: "readout", "aria-live": "polite" });
@@ -26,10 +30,11 @@ export class PPad extends HTMLElement {
   connectedCallback() {
     if (this.#canvas.isConnected) return;
     put(this, h("div", { class: "sheet" }, this.#canvas, this.#cross), this.#said);
+    Object.assign(this.#canvas, { width: SIDE * this.sharpness, height: SIDE * this.sharpness });
     this.#redraw();
     this.#canvas.addEventListener("pointerdown", (event) => this.#begin(event));
     this.#canvas.addEventListener("pointermove", (event) => this.#go(event));
-    for (const end of ["pointerup", "pointercancel"]) this.#canvas.addEventListener(end, () => this.#end());
+    for (const end of ["pointerup", "pointercancel"]) this.#canvas.addEventListener(end, (event) => event.pointerId === this.#pointer && this.#end());
     this.#canvas.addEventListener("keydown", (event) => this.#key(event));
     this.#canvas.addEventListener("focus", () => this.#showPen());
     this.#canvas.addEventListener("blur", () => (this.#cross.hidden = true));
@@ -39,7 +44,19 @@ export class PPad extends HTMLElement {
     return this.#marks.length === 0;
   }
 
+  /** What was drawn, as ndjson has it: for each stroke its x and its y. @returns {[number[], number[]][]} */
+  get strokes() {
+    const drawn = this.#marks.filter((mark) => "points" in mark).map((mark) => thinned(mark.points));
+    return drawn.map((points) => [points.map(([x]) => round(x)), points.map(([, y]) => round(y))]);
+  }
+
+  /** @param {FocusOptions} [options] */
+  focus(options) {
+    this.#canvas.focus(options);
+  }
+
   undo() {
+    if (this.locked) return;
     this.#marks.pop();
     this.#changed("the last mark is gone");
   }
@@ -69,20 +86,25 @@ export class PPad extends HTMLElement {
   }
 
   #begin(event) {
-    if (event.button) return;
+    if (event.button || this.locked || this.#pointer !== null) return;
+    if (this.#down) this.#lower(false); // the keyboard's pen
+    this.#pointer = event.pointerId;
+    this.#cross.hidden = true; // it is the keyboard's
     this.#canvas.setPointerCapture(event.pointerId);
     this.#stroke = { width: this.width, points: [this.#at(event)] };
     this.#marks.push(this.#stroke);
+    this.#say("");
     this.#changed("");
   }
 
   #go(event) {
-    if (!this.#stroke) return;
+    if (!this.#stroke || event.pointerId !== this.#pointer || this.locked) return;
     for (const each of event.getCoalescedEvents?.() ?? [event]) this.#stroke.points.push(this.#at(each));
     this.#changed("");
   }
 
   #end() {
+    this.#pointer = null;
     if (!this.#stroke) return;
     this.#stroke = null;
     this.dispatchEvent(new CustomEvent("drawn", { detail: { up: true } }));
@@ -94,7 +116,7 @@ export class PPad extends HTMLElement {
   }
 
   #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || this.locked) return;
     const way = ARROWS[event.key];
     if (way) this.#steer(way, event.shiftKey ? 1 : STEP);
     else if (event.key === " ") this.#lower(!this.#down);
@@ -144,6 +166,7 @@ export class PPad extends HTMLElement {
 
   #redraw() {
     const context = this.#canvas.getContext("2d");
+    context.setTransform(this.sharpness, 0, 0, this.sharpness, 0, 0);
     context.fillStyle = "#fff";
     context.fillRect(0, 0, SIDE, SIDE);
     Object.assign(context, { lineCap: "round", lineJoin: "round", strokeStyle: "#000", imageSmoothingEnabled: true, imageSmoothingQuality: "high" });
@@ -163,5 +186,18 @@ export class PPad extends HTMLElement {
     }
   }
 }
+
+/** Without the points that add nothing; the first and the last stay. @param {[number, number][]} points */
+function thinned(points) {
+  const kept = [points[0]];
+  points.forEach((point, i) => {
+    const last = i === points.length - 1;
+    const away = Math.hypot(point[0] - kept.at(-1)[0], point[1] - kept.at(-1)[1]);
+    if (away >= NEAR || (last && away > 0)) kept.push(point);
+  });
+  return kept;
+}
+
+const round = (x) => Math.round(100 * x) / 100;
 
 customElements.define("p-pad", PPad);

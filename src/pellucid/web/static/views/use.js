@@ -20,6 +20,7 @@ export default {
     let asked = 0;
     const ask = async (body) => {
       const mine = ++asked;
+      if (body === null) return void (put(place, nothing()), put(way));
       try {
         const found = await context.api.predict(context.run.id, body);
         if (mine !== asked) return;
@@ -34,9 +35,11 @@ export default {
     input.append(way);
     put(element, h("div", { class: "columns" }, input, section("Its answer", "The bars are probabilities; together they make one. The score beside each is what the network computed before softmax.", place)), takeaway(context));
     if (context.sample) await ask({ sample: context.sample });
-    else put(place, h("p", { class: "fine" }, "Nothing given yet."));
+    else put(place, nothing());
   },
 };
+
+const nothing = () => h("p", { class: "fine" }, "Nothing given yet.");
 
 function answer(found, context) {
   const { text, probabilities, logits, ...others } = found.answer;
