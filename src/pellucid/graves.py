@@ -7,8 +7,8 @@ the mean square ``s`` of the gradient ``g``,
     s <- rho s + (1 - rho) g^2
     w <- w - rate * g / sqrt(s - m^2 + epsilon)
 
-The paper's "gradient momentum" and "squared gradient momentum" are these two means; nothing else is a momentum.
-torch's RMSprop adds its epsilon after the root.
+The paper's "gradient momentum" and "squared gradient momentum" are these two means; there is no other
+momentum. torch's RMSprop adds its epsilon after the root.
 """
 
 from __future__ import annotations

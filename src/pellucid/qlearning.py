@@ -1,24 +1,24 @@
 """Deep Q-learning: play, remember, learn from what is remembered (Mnih et al. 2015, algorithm 1).
 
-``batches`` plays with the network as it is and yields samples of what it remembers; ``update`` learns from one
-of them. A step of the clock is one update of the weights; between two of them ``steps_per_update`` actions are
-done. All chance is a function of (seed, step) or of an episode's seed, so that a training that keeps its
-replay resumes to the same weights.
+``batches`` plays with the network as it is and yields samples of what it remembers; ``update`` learns from
+one of them. A step of the clock is one update of the weights; between two of them ``steps_per_update``
+actions are done. All chance is a function of (seed, step) or of an episode's seed, so that a training that
+keeps its replay resumes to the same weights.
 """
 
 from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pellucid import bellman, device, optimizers, playing, seeding
-from pellucid.datasets.games import Game, Moves, Players
+from pellucid.datasets.games import Moves, Players
 from pellucid.datasets.replay import Replay
 from pellucid.errors import NonFinite, RunError, UsageError
 from pellucid.finite import finite, first_non_finite
@@ -28,48 +28,11 @@ from pellucid.processes import world
 from pellucid.tensorfile import FILE_LIMIT
 from pellucid.training import Clock, Training
 
-ADAM_EPSILON = 1.5e-4  # Hessel et al. 2018 (arXiv:1710.02298), table 1; torch's 1e-8 makes rare gradients loud
+ADAM_EPSILON = (
+    1.5e-4  # Hessel et al. 2018 (arXiv:1710.02298), table 1; torch's 1e-8 makes rare gradients loud
+)
 ADAM_RATE = 1e-4
 STATE = ("network", "target", "optimizer", "players", "replay", "played", "base", "settings")
-
-
-class Playing(Protocol):
-    """What deep Q-learning needs to know of its task; ``tasks.atari`` describes the fields."""
-
-    @property
-    def training(self) -> Training:
-        """How it is trained."""
-
-    double: Any
-    returns: Any
-    n_step: Any
-    discount: Any
-    priority: Any
-    beta: Any
-    replay: Any
-    keep_replay: Any
-    start: Any
-    games: Any
-    steps_per_update: Any
-    target_every: Any
-    epsilon: Any
-    exploration: Any
-    life_loss: Any
-    clip_rewards: Any
-    summed: Any
-    stack: Any
-    epoch: Any
-    validation_episodes: Any
-    evaluation_epsilon: Any
-
-    def prepare(self, inputs: Any, targets: Any = None, *, facts: dict[str, Any], draws: Any = None) -> Any:
-        """Turn stacks of bytes into what the network takes."""
-
-    def model(self, facts: dict[str, Any]) -> nn.Module:
-        """Build the network."""
-
-    def maker(self) -> Callable[[], Game]:
-        """Return a function that makes the game."""
 
 
 class Transitions(NamedTuple):
@@ -85,7 +48,12 @@ class Transitions(NamedTuple):
 
 
 class QLearner:
-    """Learn what actions are worth by playing."""
+    """Learn what actions are worth by playing.
+
+    Args:
+        task: with the fields of ``tasks.atari.Atari``, ``prepare``, ``model``, ``ask`` and ``maker``.
+        facts: of the game.
+    """
 
     def __init__(self, task: Any, facts: dict[str, Any]):
         self.task, self.training, self.facts = task, task.training, facts
@@ -107,8 +75,8 @@ class QLearner:
         )  # fmt: skip
         if task.keep_replay and self.memory.frames.nbytes > FILE_LIMIT - 2**28:
             raise UsageError(
-                f"--keep-replay: {self.memory.frames.nbytes / 2**30:.1f} GB of frames do not fit in one file of "
-                f"at most {FILE_LIMIT / 2**30:.0f} GB; make --replay smaller, or let it be refilled"
+                f"--keep-replay: {self.memory.frames.nbytes / 2**30:.1f} GB of frames do not fit in one file "
+                f"of at most {FILE_LIMIT / 2**30:.0f} GB; make --replay smaller, or let it be refilled"
             )
         self.seen = playing.Stacks(task.games, tuple(facts["frame"]), task.stack)
         self.played = 0  # actions done since the replay was empty
@@ -132,14 +100,14 @@ class QLearner:
             step += 1
 
     def update(self, batch: Transitions, step: int) -> Tensor:
-        """Make one update: targets, clipped errors, backward, step, priorities, now and then the target network.
+        """Make one update: targets, clipped errors, backward, step, priorities, sometimes a new target.
 
         Raises:
             NonFinite: the loss or a gradient is not finite, and the weights are as they were.
         """
         states, actions, _, _, _, weights, places = batch
         rows = torch.arange(len(actions), device=self.device)
-        predicted = self.network.returns(states)[rows, actions]  # type: ignore[operator]
+        predicted = self.network.returns(states)[rows, actions]
         each = bellman.loss(self.task.returns, predicted, self.targets(batch))
         weighed = each * weights
         loss = weighed.sum() if self.task.summed else weighed.mean()
@@ -165,7 +133,7 @@ class QLearner:
         best = found[torch.arange(len(found), device=self.device), worth.argmax(1)]  # (N, K)
         if self.task.returns == "categorical":
             return bellman.categorical_target(
-                batch.returns, batch.discounts, best.softmax(1), self.network.support  # type: ignore[arg-type]
+                batch.returns, batch.discounts, best.softmax(1), self.network.support
             )  # fmt: skip
         return bellman.quantile_target(batch.returns, batch.discounts, best)
 
@@ -213,7 +181,9 @@ class QLearner:
         """
         missing = [name for name in STATE if name not in state]
         if missing or state["settings"] != self._settings():
-            what = f"lacks {', '.join(missing)}" if missing else f"is of {state['settings']}, not this training"
+            what = (
+                f"lacks {', '.join(missing)}" if missing else f"is of {state['settings']}, not this training"
+            )
             raise RunError(f"the saved state {what}; resume from an older one or start again")
         try:
             self.network.load_state_dict(state["network"])
@@ -231,7 +201,13 @@ class QLearner:
             raise RunError(f"the saved state does not fit this training: {error}") from None
 
     def _settings(self) -> list[Any]:
-        return [self.task.replay, self.task.games, self.task.n_step, bool(self.task.priority), self.task.stack]
+        return [
+            self.task.replay,
+            self.task.games,
+            self.task.n_step,
+            bool(self.task.priority),
+            self.task.stack,
+        ]
 
     def _play(self, wanted: int, epsilon: float) -> None:
         """Act in every game until ``wanted`` actions were done."""
@@ -273,8 +249,8 @@ class QLearner:
         if not finite([loss, *(p.grad for p in self.network.parameters() if p.grad is not None)]):
             where = first_non_finite(self.network, states)
             raise NonFinite(
-                f"step {step + 1}: the loss is {float(loss):g} or a gradient is not finite; first seen in {where}. "
-                "What was saved before this step is kept; try a smaller --learning-rate"
+                f"step {step + 1}: the loss is {float(loss):g} or a gradient is not finite; first seen in "
+                f"{where}. What was saved before this step is kept; try a smaller --learning-rate"
             )
 
 

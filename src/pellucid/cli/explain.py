@@ -20,6 +20,10 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
     target = _target(flags.target, trained.facts.get("classes", []))
     folder = flags.out or Path("runs") / f"explain-{trained.task.name}"
+    if trained.task.takes.kind == "game":
+        from pellucid.cli import games
+
+        return games.explain(trained, flags.input, target, folder, screen), 0
     if trained.task.takes.kind == "text":
         from pellucid.cli import texts
 

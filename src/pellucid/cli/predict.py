@@ -18,6 +18,10 @@ MOST_BARS, FIRST_BARS = 20, 10  # of more classes than the first, the second num
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Answer each input."""
+    from pellucid.cli import games
+
+    if games.plays(words):
+        return games.predict(words, screen), 0
     flags = _parser().read(words)
     trained = _open(flags)
     from pellucid.verbs import predict  # torch is loaded by now
@@ -102,6 +106,9 @@ def _tell(word: str, answer: Any, screen: Screen) -> None:
     """Print the answer, then a bar for each class."""
     screen.show(f"{word}: {screen.strong(answer.text)}")
     names = list(answer.probabilities)
+    if not names:  # no classes: what each action is worth
+        screen.table(["action", "worth"], [[name, f"{worth:.3f}"] for name, worth in answer.logits.items()])
+        return
     if len(names) > MOST_BARS:
         names = sorted(names, key=lambda name: -answer.probabilities[name])[:FIRST_BARS]
     shares = [answer.probabilities[name] for name in names]

@@ -30,6 +30,11 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     flags = parser.read(words)
     out = file_for(flags.out, ".png")
     trained = open_network(flags.reference, flags.task_file)
+    if trained.task.gives == "actions":
+        raise UsageError(
+            "walk shows how class scores become probabilities and a loss; this network says what actions are "
+            f"worth. See why it does what it does with: pellucid explain {flags.reference} 7:20"
+        )
     from pellucid.cli.pictures import write
     from pellucid.verbs import predict
     from pellucid.verbs import walk as verb

@@ -2,8 +2,8 @@
 
 ale-py (GPL-2, with the games' ROMs inside) is the extra ``atari``; MinAtar (GPL-3) is installed by hand. The
 emulator leaves Python's lock while it computes, so several games run on several cores; and its state can be
-kept, which that of its C++ vector environment cannot. Sources: Bellemare et al. 2013 (arXiv:1207.4708), Machado
-et al. 2018 (arXiv:1709.06009), Young and Tian 2019 (arXiv:1903.03176).
+kept, which that of its C++ vector environment cannot. Sources: Bellemare et al. 2013 (arXiv:1207.4708),
+Machado et al. 2018 (arXiv:1709.06009), Young and Tian 2019 (arXiv:1903.03176).
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ def spelled(game: str) -> str:
         hint = near(_letters(game), known)
         for letters, name in known.items():
             hint = hint.replace(f'"{letters}"', f'"{name}"')
-        raise UsageError(f'--game {game}: no such game; "pellucid look atari --games" lists them.{hint}')
+        raise UsageError(
+            f"--game {game}: no such game; there are the paper's 49 (Alien to Zaxxon, see docs/atari.md), "
+            f"{', '.join(names()[len(GAMES) :])}.{hint}"
+        )
     return found
 
 
@@ -78,6 +81,22 @@ def family(game: str) -> str:
     """Return "atari", "minatar" or "catch"."""
     game = spelled(game)
     return "minatar" if game.startswith(PREFIX) else OWN if game == OWN else "atari"
+
+
+def stages(game: Game) -> dict[str, np.ndarray]:
+    """Return what lies between the screen of a moment and the network's frame, by name."""
+    if not isinstance(game, Atari):
+        return {"screen": game.screen()}
+    now, before = game.screens()
+    brightest = screens.brightest(now, before)
+    grey = screens.grey(brightest)
+    return {
+        "screen before": before,
+        "screen": now,
+        "maximum": brightest,
+        "grey": (grey + 0.5).astype(np.uint8),
+        "small": screens.resized(grey),
+    }
 
 
 class Atari:

@@ -1,7 +1,7 @@
 """What a game is to a network: frames, actions, points; a tiny game of our own; several games side by side.
 
-All chance in a game (how long it waits at the start, sticky actions, where a ball falls) comes from the seed of
-its episode, so an episode can be played again, and what a game needs to go on later is a few bytes.
+All chance in a game (how long it waits at the start, sticky actions, where a ball falls) comes from the seed
+of its episode, so an episode can be played again, and what a game needs to go on later is a few bytes.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Moves(NamedTuple):
 class Players:
     """Several games side by side; one that is over begins again at the next step, whose action is not done.
 
-    So the last frame of an episode is seen, and an episode that was stopped can be told from one that is over.
+    So the last frame of an episode is seen, and one that was stopped can be told from one that is over.
 
     Args:
         make: returns a game.

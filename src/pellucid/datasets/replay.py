@@ -1,8 +1,9 @@
 """What was played: single frames, from which stacks are rebuilt and several steps are summed up.
 
 Every game's latest frames lie in a ring, one ``uint8`` frame a step. A place holds a frame, the action that
-followed it, and what came of it; the last frame of an episode is followed by no action. A stack is put together
-when it is asked for, with zeros for frames before the episode began; it never reaches into another episode.
+followed it, and what came of it; the last frame of an episode is followed by no action. A stack is put
+together when it is asked for, with zeros for frames before the episode began; it never reaches into another
+episode.
 Sources: Mnih et al. 2015; Schaul et al. 2016 (arXiv:1511.05952) for priorities.
 """
 
@@ -25,7 +26,7 @@ class Sample(NamedTuple):
         stacks: uint8 ``(N, S * C, H, W)``, what was seen.
         actions: ``(N,)``, what was done.
         returns: ``(N,)``, the discounted sum of the rewards of the steps that followed.
-        discounts: ``(N,)``, what the worth of ``next_stacks`` counts: discount ** steps, 0 after a terminal step.
+        discounts: ``(N,)``, what the worth of ``next_stacks`` counts: discount ** steps, or 0.
         next_stacks: uint8, what was seen then.
         weights: ``(N,)``, what a sample counts in the loss; 1 unless priorities chose it.
         places: ``(N,)``, to tell the priorities later.

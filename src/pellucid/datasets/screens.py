@@ -1,4 +1,4 @@
-"""A console's screens on their way to a network: the maximum of two, grey, 84 x 84 (Mnih et al. 2015, Methods).
+"""A console's screens on their way to a network: the maximum of two, grey, 84 x 84 (Mnih et al. 2015).
 
 The paper takes the maximum of each colour over a frame and the one before it, because the Atari 2600 shows
 some sprites on every second frame only; then the luminance, then 84 x 84 by bilinear interpolation.
@@ -27,8 +27,8 @@ def grey(screen: np.ndarray) -> np.ndarray:
 def resized(picture: np.ndarray, side: int = SIDE) -> np.ndarray:
     """Return a picture of ``side`` x ``side``: ``(H, W)`` floats in [0, 255] -> uint8, rounded.
 
-    Bilinear interpolation whose triangle is as wide as the pixels that it makes, so that no line of the screen
-    falls between two of them: what Pillow calls BILINEAR and torch "bilinear" with antialias.
+    Bilinear interpolation whose triangle is as wide as the pixels that it makes, so that no line of the
+    screen falls between two of them: what Pillow calls BILINEAR and torch "bilinear" with antialias.
     """
     rows, columns = (_triangles(length, side) for length in picture.shape)
     return (rows @ (picture @ columns.T) + 0.5).astype(np.uint8)

@@ -25,7 +25,7 @@ class DQN(nn.Module):
         shape: ``(C, H, W)`` of an input; C holds the frames of a stack.
         actions: how many there are.
         body: a name in ``BODIES``.
-        dueling: estimate the worth of the state and of the actions in it apart, each with its own hidden layer.
+        dueling: estimate the worth of the state and of the actions apart, each with its own hidden layer.
         kind: "mean" learns one number an action, "quantile" the quantiles of its return, "categorical" the
             probabilities of fixed returns.
         atoms: quantiles, or fixed returns, of an action; 1 for "mean".
@@ -85,9 +85,8 @@ class DQN(nn.Module):
     def apart(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Return the worth of the state, ``(N,)``, and what each action adds to it, ``(N, A)``.
 
-        Without a dueling head the worth of the state is that of its best action (Sutton and Barto, 3.6). With
-        one it is the value stream's own where the head says returns, and the mean over actions of the
-        categorical head, whose streams are logits.
+        Without a dueling head the worth of the state is that of its best action. With one it is the mean over
+        the actions, which is what the value stream says: the head takes the advantages' mean away.
         """
         worth = self(frames)
         best = worth.mean(1) if self.value is not None else worth.amax(1)

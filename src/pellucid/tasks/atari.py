@@ -1,7 +1,7 @@
 """Atari: a network that plays from pixels (DQN; Mnih et al. 2015).
 
-``Atari()`` is what learns fastest on two cores, ``paper()`` the paper's configuration with the source of every
-constant, ``minatar()`` that of Young and Tian 2019, ``tiny()`` a game of our own that needs no emulator.
+``Atari()`` is what learns fastest on two cores, ``paper()`` the paper's configuration with each constant's
+source, ``minatar()`` that of Young and Tian 2019, ``tiny()`` a game of our own that needs no emulator.
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ LICENCES = {
     "minatar": ("GPL-3", "MinAtar (Young and Tian 2019)"),
     "catch": ("made here, Apache-2.0", "datasets.games.Catch, after bsuite's catch"),
 }
-POSITIVE = ("atoms", "n_step", "replay", "start", "games", "steps_per_update", "target_every", "stack")
-POSITIVE += ("repeat", "frames", "episodes", "validation_episodes", "epoch")
+POSITIVE: tuple[str, ...] = (
+    "atoms", "n_step", "replay", "start", "games", "steps_per_update", "target_every", "stack", "repeat",
+    "frames", "episodes", "validation_episodes", "epoch",
+)  # fmt: skip
 SHARES = ("epsilon", "sticky", "discount", "evaluation_epsilon", "beta")
 
 
@@ -57,7 +59,7 @@ class Atari(Task):
     gives: ClassVar[str] = "actions"
 
     game: str = "Pong"
-    """one of the paper's 49, such as Breakout; minatar/breakout and its kin; catch, which needs no emulator"""
+    """one of the paper's 49, such as Breakout; minatar/breakout and its kin; catch, our own"""
     network: Literal["small", "nature", "minatar"] = "small"
     """small: that of 2013; nature: that of 2015; minatar: one convolution for 10 x 10 fields"""
     dueling: bool = True
@@ -133,7 +135,9 @@ class Atari(Task):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"--{_flag(name)} is {getattr(self, name)}; it must be 0 to 1")
         if self.returns == "mean" and self.atoms != 1:
-            raise UsageError(f"--atoms is {self.atoms}; the mean of a return is 1 number: give --returns quantile")
+            raise UsageError(
+                f"--atoms is {self.atoms}; the mean of a return is 1 number: give --returns quantile"
+            )
         if self.returns != "mean" and self.atoms < 2:
             raise UsageError(f"--returns {self.returns} needs --atoms, such as 51; it is {self.atoms}")
         if self.priority is not None and not 0 < self.priority <= 1:
@@ -143,16 +147,14 @@ class Atari(Task):
         least = self.games * (self.stack + self.n_step + 1)
         if self.replay < max(least, self.start) or self.start < least:
             raise UsageError(
-                f"--start is {self.start} and --replay {self.replay}; with {self.games} games the start must be "
-                f"at least {least}, and the replay must hold it"
+                f"--start is {self.start} and --replay {self.replay}; with {self.games} games the start "
+                f"must be at least {least}, and the replay must hold it"
             )
 
     def maker(self, *, sticky: float | None = None) -> Callable[[], Game]:
         """Return a function that makes the game; ``sticky`` differs from the task's own in tests."""
         chance = self.sticky if sticky is None else sticky
-        return atari.maker(
-            self.game, sticky=chance, noops=self.noops, repeat=self.repeat, frames=self.frames
-        )
+        return atari.maker(self.game, sticky=chance, noops=self.noops, repeat=self.repeat, frames=self.frames)
 
     def data(self) -> Data:
         """Play some of the game at random: what is seen stands for the data."""
@@ -200,7 +202,9 @@ class Atari(Task):
     ) -> tuple[Tensor, Tensor | None]:
         """Scale bytes to [0, 1]: uint8 ``(N, S * C, H, W)`` -> float32."""
         if inputs.ndim != 4 or inputs.is_floating_point():
-            raise UsageError(f"atari: the input is {tuple(inputs.shape)} {inputs.dtype}; expected bytes (N, C, H, W)")
+            raise UsageError(
+                f"atari: the input is {tuple(inputs.shape)} {inputs.dtype}; expected bytes (N, C, H, W)"
+            )
         return inputs.float().div_(255), targets
 
     def model(self, facts: dict[str, Any]) -> nn.Module:
@@ -228,9 +232,7 @@ class Atari(Task):
     def answer(self, output: Tensor, facts: dict[str, Any]) -> Answer:
         """Name the action that is worth most; the logits are what each is worth."""
         names = facts["actions"]
-        return Answer(
-            text=names[int(output.argmax())], logits=dict(zip(names, output.tolist(), strict=True))
-        )
+        return Answer(text=names[int(output.argmax())], logits=dict(zip(names, output.tolist(), strict=True)))
 
     def picture(self, sample: np.ndarray, answer: Answer, facts: dict[str, Any]) -> Figure:
         """Draw the frames that were seen, and what each action is worth."""
