@@ -62,6 +62,7 @@ class QLearner:
         self.clock = _clock(self.training, max(1, task.epoch // task.steps_per_update))
         seeding.seed_step(self.training.seed, -1)  # the first weights
         self.network = task.model(facts).to(self.device, memory_format=torch.channels_last)
+        self.parameters = list(self.network.parameters())
         self.target = copy.deepcopy(self.network).requires_grad_(False)
         if self.device.type == "cpu":
             device.keep_heap()
@@ -114,7 +115,7 @@ class QLearner:
         loss.backward()
         self._require_finite(loss.detach(), states, step)
         if self.training.clip is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)
+            nn.utils.clip_grad_norm_(self.parameters, self.training.clip)
         optimizers.set_rate(self.optimizer, self._factor(step))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -246,7 +247,7 @@ class QLearner:
         return optimizers.schedule(self.training.schedule, step, self.clock.steps, warmup=warmup)
 
     def _require_finite(self, loss: Tensor, states: Tensor, step: int) -> None:
-        if not finite([loss, *(p.grad for p in self.network.parameters() if p.grad is not None)]):
+        if not finite([loss, *(p.grad for p in self.parameters if p.grad is not None)]):
             where = first_non_finite(self.network, states)
             raise NonFinite(
                 f"step {step + 1}: the loss is {float(loss):g} or a gradient is not finite; first seen in "
