@@ -11,18 +11,19 @@ from pellucid.cli.arguments import Parser, open_network
 from pellucid.cli.screen import Screen
 from pellucid.errors import DataError, PellucidError, UsageError, near
 
+WAY_STEP = 40  # the step whose way to the network is shown
 SECONDS = 60.0  # of a film
 FILMS = (".mp4", ".webm", ".mkv", ".avi", ".mov")
 VALID = "valid:"
 
 
-def look(task: Any, folder: Path, screen: Screen) -> dict[str, Any]:
-    """Tell what the game is and what random play brings; write the pictures."""
+def look(task: Any, data: Any, index: int, folder: Path, screen: Screen) -> dict[str, Any]:
+    """Tell what the game is and what random play brings; write the pictures, the way of one moment first."""
     from pellucid.cli.pictures import write
     from pellucid.metrics import Points
     from pellucid.verbs import games
 
-    found = games.looked(task)
+    found = games.looked(task, data)
     played = found["random play"]
     screen.show(f"{found['game']}: {len(found['actions'])} actions: {', '.join(found['actions'])}")
     frame = " x ".join(map(str, found["frame"]))
@@ -36,7 +37,8 @@ def look(task: Any, folder: Path, screen: Screen) -> dict[str, Any]:
         screen.table([f"published: {names[0]}", *names[1:]], rows)
     screen.show(f"source: {found['source']}; licence: {found['licence']}")
     found["pictures"] = [
-        str(write(folder, name, figure, screen)) for name, figure in games.look_pictures(task)
+        str(write(folder, name, figure, screen))
+        for name, figure in games.look_pictures(task, index or WAY_STEP)
     ]
     return found
 

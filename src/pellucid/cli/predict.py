@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pellucid.cli import games
 from pellucid.cli.arguments import Parser, find_kind, open_network
 from pellucid.cli.screen import Screen
 from pellucid.errors import DataError, PellucidError, UsageError
@@ -17,11 +18,11 @@ MOST_BARS, FIRST_BARS = 20, 10  # of more classes than the first, the second num
 
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
-    """Answer each input."""
-    from pellucid.cli import games
+    """Answer each input, or play."""
+    return (games.predict(words, screen), 0) if games.plays(words) else _answered(words, screen)
 
-    if games.plays(words):
-        return games.predict(words, screen), 0
+
+def _answered(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     flags = _parser().read(words)
     trained = _open(flags)
     from pellucid.verbs import predict  # torch is loaded by now

@@ -118,8 +118,8 @@ class Atari:
         self.ale.loadROM(emulator.roms.get_rom_path(rom(game)))
         self.codes = [code.value for code in self.ale.getMinimalActionSet()]
         self.actions = tuple(code.name for code in self.ale.getMinimalActionSet())
-        height, width = self.ale.getScreenDims()
-        self.now, self.before = (np.zeros((height, width, 3), np.uint8) for _ in range(2))
+        self.now, self.before = (np.zeros(self.ale.getScreenDims(), np.uint8) for _ in range(2))
+        self.palette = screens.Palette()
         self.chance, self.last = np.random.default_rng(0), 0
         self.ale.reset_game()
 
@@ -131,8 +131,9 @@ class Atari:
             self.ale.act(0)
             if self.ale.game_over():
                 self.ale.reset_game()
-        self.ale.getScreenRGB(self.now)
-        return Move(self._frame(self.now, self.now), 0.0, False, False, self.ale.lives())
+        self._look(self.now)
+        self.before = self.now.copy()
+        return Move(self._frame(), 0.0, False, False, self.ale.lives())
 
     def step(self, action: int) -> Move:
         """Do an action for ``repeat`` frames."""
@@ -140,24 +141,25 @@ class Atari:
         stuck = self.chance.random(self.repeat) < self.sticky if self.sticky else None
         for place in range(self.repeat):
             if place == self.repeat - 1:
-                self.ale.getScreenRGB(self.before)
+                self._look(self.before)
             self.last = self.last if stuck is not None and stuck[place] else code
             reward += self.ale.act(self.last)
             if self.ale.game_over():
                 break
         over = self.ale.game_over()
-        self.ale.getScreenRGB(self.now)
-        before = self.before if place == self.repeat - 1 else self.now
+        self._look(self.now)
+        if place < self.repeat - 1:
+            self.before[:] = self.now
         stopped = not over and self.ale.getEpisodeFrameNumber() >= self.frames
-        return Move(self._frame(self.now, before), float(reward), over, stopped, self.ale.lives())
+        return Move(self._frame(), float(reward), over, stopped, self.ale.lives())
 
     def screen(self) -> np.ndarray:
         """Return the last screen: uint8 ``(210, 160, 3)``; some games have other heights."""
-        return self.now.copy()
+        return self.palette.colours[self.now]
 
     def screens(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the last screen and the one before it."""
-        return self.now.copy(), self.before.copy()
+        return self.palette.colours[self.now], self.palette.colours[self.before]
 
     def save(self) -> bytes:
         """Return all that is needed to go on from here."""
@@ -172,10 +174,17 @@ class Atari:
         self.chance.bit_generator.state = chance
         place = 4 + length + self.now.nbytes
         self.now = np.frombuffer(state[4 + length : place], np.uint8).reshape(self.now.shape).copy()
+        self.before = self.now.copy()
         self.ale.restoreState(self.emulator.ALEState(state[place:]))
 
-    def _frame(self, now: np.ndarray, before: np.ndarray) -> np.ndarray:
-        return screens.seen(now, before)[None]
+    def _look(self, screen: np.ndarray) -> None:
+        """Write the numbers of the colours that are shown now into ``screen``."""
+        self.ale.getScreen(screen)
+        if not self.palette.knows(screen):
+            self.palette.learn(screen, self.ale.getScreenRGB())
+
+    def _frame(self) -> np.ndarray:
+        return screens.resized(self.palette.grey(self.now, self.before))[None]
 
 
 class MinAtar:

@@ -143,11 +143,18 @@ class Replay:
         )  # fmt: skip
 
     def stacks(self, rows: np.ndarray, games: np.ndarray) -> np.ndarray:
-        """Return what was seen at places of the ring, oldest frame first: uint8 ``(N, S * C, H, W)``."""
-        back = np.arange(self.stack - 1, -1, -1)
-        found = self.frames[(rows[:, None] - back) % self.length, games[:, None]]  # (N, S, C, H, W)
-        found[self.age[rows, games][:, None] < back] = 0
-        return found.reshape(len(rows), -1, *found.shape[3:])
+        """Return what was seen at places of the ring, oldest frame first: uint8 ``(N, S * C, H, W)``.
+
+        In memory the channels come last, as the convolutions of a CPU want them.
+        """
+        channels, height, width = self.frames.shape[2:]
+        found = np.empty((len(rows), height, width, self.stack * channels), np.uint8)
+        ages = self.age[rows, games]
+        for place, back in enumerate(range(self.stack - 1, -1, -1)):
+            part = self.frames[(rows - back) % self.length, games]  # (N, C, H, W)
+            part[ages < back] = 0
+            found[..., place * channels : (place + 1) * channels] = part.transpose(0, 2, 3, 1)
+        return found.transpose(0, 3, 1, 2)
 
     def valid(self) -> np.ndarray:
         """Return every place from which a transition can be drawn."""

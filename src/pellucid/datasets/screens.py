@@ -39,6 +39,36 @@ def seen(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return resized(grey(brightest(first, second)))
 
 
+class Palette:
+    """The colours of a console by their numbers, learned from what it shows.
+
+    Screens as numbers are a third of the bytes, and two that follow each other differ in few pixels: only
+    there the maximum has to be taken.
+    """
+
+    def __init__(self) -> None:
+        self.colours = np.zeros((256, 3), np.uint8)
+        self.known = np.zeros(256, bool)
+        self.greys = np.zeros(256, np.float32)
+
+    def knows(self, screen: np.ndarray) -> bool:
+        """Say whether every number ``(H, W)`` has a colour."""
+        return bool(self.known[screen].all())
+
+    def learn(self, screen: np.ndarray, colours: np.ndarray) -> None:
+        """Learn the colours ``(H, W, 3)`` of the numbers ``(H, W)``."""
+        self.colours[screen], self.known[screen] = colours, True
+        self.greys = grey(self.colours[None])[0]
+
+    def grey(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Return what ``grey(brightest(...))`` says of two screens of numbers: float32 ``(H, W)``."""
+        found = self.greys[first]
+        changed = np.nonzero(first != second)
+        both = brightest(self.colours[first[changed]], self.colours[second[changed]])
+        found[changed] = grey(both)
+        return found
+
+
 @lru_cache(maxsize=8)
 def _triangles(length: int, side: int) -> np.ndarray:
     """Return the weights ``(side, length)`` of every old pixel in every new one; rows add up to 1."""

@@ -27,17 +27,15 @@ TEST_SEED = 20150226  # the day the paper came out; training and validation draw
 STICKY = 0.25  # Machado et al. 2018
 LOOKED_AT = 10  # episodes of random play
 SHOWN = 18  # screens of it
-WAY_STEP = 40  # the step whose way to the network is shown
 POINTS = 16  # of the path of integrated gradients
 
 
-def looked(task: Any) -> dict[str, Any]:
+def looked(task: Any, data: Any) -> dict[str, Any]:
     """Return what a game is and what random play brings in it."""
     make = task.maker()
     game = make()
     episodes = _random(task, make, playing.seeds(TEST_SEED, LOOKED_AT, "look"))
     published = nature.PUBLISHED.get(task.game)
-    licence = task.data().facts
     return {
         "game": task.game,
         "actions": list(game.actions),
@@ -48,17 +46,17 @@ def looked(task: Any) -> dict[str, Any]:
             "steps": float(np.mean([len(each.actions) for each in episodes])),
         },
         "published": published._asdict() if published else None,
-        "licence": licence["licence"],
-        "source": licence["source"],
+        "licence": data.facts["licence"],
+        "source": data.facts["source"],
     }
 
 
-def look_pictures(task: Any) -> list[tuple[str, Figure]]:
-    """Draw the way from the screen to the network, and random play."""
+def look_pictures(task: Any, step: int) -> list[tuple[str, Figure]]:
+    """Draw the way from the screen at a step to the network, and random play."""
     make = task.maker()
     seed = playing.seeds(TEST_SEED, 1, "look")[0]
     moments = list(playing.watch(make, None, seed, stack=task.stack, epsilon=1.0))
-    game, chosen = make(), moments[min(WAY_STEP, len(moments) - 1)]
+    game, chosen = make(), moments[min(step, len(moments) - 1)]
     game.reset(seed)
     for moment in moments[: chosen.step]:
         game.step(moment.action)
