@@ -35,7 +35,7 @@ ROUNDS = {  # benchmark -> ours, then the peers: name -> (script, words)
     },
 }
 # Dopamine's public curves (Castro et al. 2018, arXiv:1812.06110; its baselines' JSON): sticky actions, mean
-# of five runs, epsilon 0.01, an update every 4 steps; the mean score in the 250,000 steps that end at this step.
+# of five runs, epsilon 0.01, an update every 4 steps; the mean score in the 250,000 steps that end there.
 AT = (250_000, 500_000, 750_000, 1_000_000, 2_000_000, 5_000_000)
 DOPAMINE = {
     ("Pong", "DQN"): (-20.3, -19.1, -17.6, -16.6, -8.5, 5.7),

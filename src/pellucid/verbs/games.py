@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -138,6 +139,7 @@ def play(
     seed: int,
     *,
     kept: range = range(0),
+    most: int | None = None,
     epsilon: float | None = None,
     sticky: float | None = None,
 ) -> tuple[list[Moment], dict[str, Any]]:
@@ -146,6 +148,7 @@ def play(
     Args:
         seed: of the game, as a person gives it.
         kept: steps whose moments are returned.
+        most: steps after which nobody looks any more; None plays to the end.
         epsilon: chance of a random action; None takes the task's.
         sticky: chance that the last action goes on; None takes the training's.
     """
@@ -155,7 +158,8 @@ def play(
     chance = task.evaluation_epsilon if epsilon is None else epsilon
     number = playing.seeds(seed, 1, "person")[0]
     moments, actions, score = [], [], 0.0
-    for each in playing.watch(make, values, number, stack=task.stack, epsilon=chance):
+    watched = playing.watch(make, values, number, stack=task.stack, epsilon=chance)
+    for each in itertools.islice(watched, most):
         actions.append(each.action)
         score = each.score + each.reward
         if each.step in kept:
