@@ -29,6 +29,10 @@ SENTENCES_COLUMNS = (
     *("date", "name", "dataset", "score", "deviation", "scores", "n"),
     *("protocol", "paper", "source", "seconds", "command", "machine"),
 )
+ATARI = FOLDER / "atari.csv"
+ATARI_COLUMNS = (
+    *("date", "game", "player", "steps", "score", "low", "high", "deviation", "n", "command", "machine"),
+)
 SERVE = FOLDER / "serve.csv"
 SERVE_COLUMNS = (
     *("date", "model", "input", "phase", "rate", "seconds", "sent", "answered", "shed", "failed", "hung"),

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import results
+from atari import AT, DOPAMINE
 from results import Row
 
 NOT_YET = "Not measured yet; `make bench` measures it.\n"
@@ -34,6 +35,8 @@ NAMES = {
     "without_looks": "the same steps without a look for NaN",
     "textcnn_pytorch": "plain PyTorch port, Conv2d and dense Adadelta",
     "bare_loop": "the bare loop, same steps",
+    "atari_plain": "plain loop in gymnasium's wrappers, CleanRL's order, one game",
+    "atari_vector": "ale-py's C++ vector environment, one thread, the same network",
     "plain_images": "plain PyTorch, a file at a time, same network",
     "import_torch": '`python -c "import torch"`',
     "python": '`python -c "pass"`',
@@ -110,8 +113,11 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
     drawings, canvas = (
         results.read(path, results.SKETCHES_COLUMNS) for path in (results.SKETCHES, results.CANVAS)
     )
+    played = results.read(results.ATARI, results.ATARI_COLUMNS)
     return {
         **tables,
+        "atari": atari_table(played) if played else NOT_YET,
+        "dopamine": dopamine_table(),
         "sentences": sentences_table(kim) if kim else NOT_YET,
         "sketches": sketches_table(drawings) if drawings else NOT_YET,
         "canvas": sketches_table(canvas) if canvas else NOT_YET,
@@ -180,6 +186,32 @@ def sketches_table(rows: Sequence[Row]) -> str:
         interval = f" ({_percent(row['low'])} to {_percent(row['high'])})" if row["low"] else ""
         value = f"{factor * float(row['value']):.2f}{unit}{interval}"
         lines.append([f"`{row['network']}`", row["score"], value, f"{int(row['n']):,}", row["bar"]])
+    return _markdown(head, lines)
+
+
+def atari_table(rows: Sequence[Row]) -> str:
+    """What each player scored in each game, beside random play."""
+    head = ["game", "player", "actions in training", "score", "deviation", "episodes"]
+    names = {"score": "the network", "random": "random", "score sticky": "the network, sticky actions",
+             "random sticky": "random, sticky actions"}  # fmt: skip
+    lines = (
+        [
+            row["game"],
+            names[row["player"]],
+            f"{int(row['steps']):,}" if row["player"].startswith("score") else "",
+            f"{float(row['score']):.2f} ({float(row['low']):.2f} to {float(row['high']):.2f})",
+            f"{float(row['deviation']):.2f}",
+            row["n"],
+        ]
+        for row in rows
+    )
+    return _markdown(head, lines)
+
+
+def dopamine_table() -> str:
+    """Dopamine's public curves, read at some numbers of actions."""
+    head = ["game", "recipe", *(f"{at / 1e6:g} M" for at in AT)]
+    lines = ([game, recipe, *(f"{value:g}" for value in curve)] for (game, recipe), curve in DOPAMINE.items())
     return _markdown(head, lines)
 
 

@@ -20,9 +20,10 @@ FIELD = {
     "images": "covered=0.0,0.2",
     "sketches": "width=2,4",
     "sentences": "maps=2,3",
+    "atari": "n-step=1,2",
     STRANGER: "maps=2,3",
 }
-INPUT = {"sentences": "the plot is superb"}  # photo.png elsewhere
+INPUT = {"sentences": "the plot is superb", "atari": "7"}  # photo.png elsewhere
 WITHOUT_RUN = {  # TASK stands for the task; everything is written into the folder of the test
     "look": ["look", "TASK", "--setting", "tiny", "--measure-steps", "2"],
     "model": ["model", "TASK", "--setting", "tiny"],
@@ -37,6 +38,7 @@ WITH_RUN = {
     "walk": ["walk", "runs/tiny", "valid:1"],
     "export": ["export", "runs/tiny"],
 }
+REFUSED = {"walk": ("atari",)}  # what has no class scores has no walk from them to a loss
 ABOUT_NO_TASK = {"list", "doctor", "data", "train", "studio", "trace"}  # train makes the run of this file
 
 
@@ -79,6 +81,9 @@ def test_a_run_goes_through_the_verb(verb, trained, monkeypatch, capsys):
     task, folder = trained
     monkeypatch.chdir(folder)
     words = [INPUT.get(task, "photo.png") if word == "INPUT" else word for word in WITH_RUN[verb]]
+    if task in REFUSED.get(verb, ()):
+        assert main(words) == 2
+        return
     assert said(with_task(words, task), capsys)
 
 

@@ -122,6 +122,25 @@ class TextInput:
         return dict(self.into(source if isinstance(source, str) else utf8(source, "the text"), facts))
 
 
+@dataclass(frozen=True)
+class FramesInput:
+    """What a task takes when it plays: the frames of a moment, as the game's own data hold them."""
+
+    kind: ClassVar[str] = "game"
+
+    def read(self, source: str | Path | bytes | np.ndarray, facts: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return the frames of an array, uint8 ``(S * C, H, W)``.
+
+        Raises:
+            DataError: another shape, or not an array: a moment has to be played, it is in no file.
+        """
+        shape = tuple(facts["shape"])
+        if not isinstance(source, np.ndarray) or source.shape != shape or source.dtype != np.uint8:
+            what = f"{source.dtype} {source.shape}" if isinstance(source, np.ndarray) else f"{source!r:.60}"
+            raise DataError(f"{what}: expected the frames of a moment, bytes {shape}, or valid:12")
+        return {"sample": source}
+
+
 def utf8(content: bytes, name: str) -> str:
     """Return bytes as text.
 

@@ -41,6 +41,10 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     found = evaluate.evaluate(trained, command=" ".join(["pellucid", "evaluate", *words]))
     for name, score in found.scores.items():
         screen.show(f"{name}: {score}")
+    if trained.task.gives == "actions":
+        from pellucid.cli import games
+
+        games.tell_tested(found.document, screen)
     _show_classes(found.document, f"{trained.task.takes.kind}s", screen)
     if not flags.no_report:
         _report(trained, found, screen)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pellucid.cli import games, texts
 from pellucid.cli.arguments import Parser, open_network
 from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError, near
@@ -20,10 +21,9 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
     target = _target(flags.target, trained.facts.get("classes", []))
     folder = flags.out or Path("runs") / f"explain-{trained.task.name}"
-    if trained.task.takes.kind == "text":
-        from pellucid.cli import texts
-
-        return texts.explain(trained, flags.input, target, folder, screen), 0
+    if trained.task.takes.kind in ("text", "game"):
+        told = texts.explain if trained.task.takes.kind == "text" else games.explain
+        return told(trained, flags.input, target, folder, screen), 0
     stages, _ = predict.stages_of(trained, flags.input)
     sample = predict.raw_sample(stages)
     found = explain.explain(trained, sample, target)

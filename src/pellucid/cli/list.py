@@ -58,7 +58,9 @@ def _show(rows: list[dict[str, Any]], screen: Screen) -> None:
         return
     cells = []
     for row in rows:
-        score = row["scores"].get("accuracy")
+        score, points = (row["scores"].get(name) for name in ("accuracy", "score"))
         said = f"accuracy {score['value']:.2%} on {score['n']:,} test images" if score else row["state"]
+        if points:
+            said = f"score {points['value']:.2f} in {points['n']:,} test episodes"
         cells.append([row["name"], row["task"], row["network"], said])
     screen.table(["name", "task", "network", "test"], cells)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pellucid.cli import games
 from pellucid.cli.arguments import Parser, find_kind, open_network
 from pellucid.cli.screen import Screen
 from pellucid.errors import DataError, PellucidError, UsageError
@@ -17,7 +18,11 @@ MOST_BARS, FIRST_BARS = 20, 10  # of more classes than the first, the second num
 
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
-    """Answer each input."""
+    """Answer each input, or play."""
+    return (games.predict(words, screen), 0) if games.plays(words) else _answered(words, screen)
+
+
+def _answered(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     flags = _parser().read(words)
     trained = _open(flags)
     from pellucid.verbs import predict  # torch is loaded by now
@@ -102,6 +107,9 @@ def _tell(word: str, answer: Any, screen: Screen) -> None:
     """Print the answer, then a bar for each class."""
     screen.show(f"{word}: {screen.strong(answer.text)}")
     names = list(answer.probabilities)
+    if not names:  # no classes: what each action is worth
+        screen.table(["action", "worth"], [[name, f"{worth:.3f}"] for name, worth in answer.logits.items()])
+        return
     if len(names) > MOST_BARS:
         names = sorted(names, key=lambda name: -answer.probabilities[name])[:FIRST_BARS]
     shares = [answer.probabilities[name] for name in names]

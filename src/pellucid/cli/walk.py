@@ -30,6 +30,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     flags = parser.read(words)
     out = file_for(flags.out, ".png")
     trained = open_network(flags.reference, flags.task_file)
+    _require_classes(trained, flags.reference)
     from pellucid.cli.pictures import write
     from pellucid.verbs import predict
     from pellucid.verbs import walk as verb
@@ -49,6 +50,14 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         return {"walk": found.walk.to_json()}, 0
     picture = write(out.parent, out.stem, found.picture(), screen)
     return {"walk": found.walk.to_json(), "picture": str(picture)}, 0
+
+
+def _require_classes(trained: Any, reference: str) -> None:
+    if trained.task.gives == "actions":
+        raise UsageError(
+            "walk shows how class scores become probabilities and a loss; this network says what actions are "
+            f"worth. See why it does what it does with: pellucid explain {reference} 7:20"
+        )
 
 
 def _class(name: str, classes: list[str]) -> int:

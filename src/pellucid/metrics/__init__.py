@@ -6,20 +6,24 @@ Everything takes numpy arrays or torch tensors and computes in float64. Targets 
 
 from pellucid.metrics.classes import ClassScore, accuracy, confusion, cross_entropy, per_class, top_k, worst
 from pellucid.metrics.reliability import Calibration, calibration, fit_temperature, sure_above
+from pellucid.metrics.returns import Points, deviation, mean_return
 from pellucid.metrics.score import Comparison, Score, Spread, mcnemar, spread, wilson
 
 __all__ = [
     "Calibration",
     "ClassScore",
     "Comparison",
+    "Points",
     "Score",
     "Spread",
     "accuracy",
     "calibration",
     "confusion",
     "cross_entropy",
+    "deviation",
     "fit_temperature",
     "mcnemar",
+    "mean_return",
     "per_class",
     "spread",
     "sure_above",

@@ -49,7 +49,12 @@ class Evaluation:
 
 
 def evaluate(trained: Trained, *, command: str = "") -> Evaluation:
-    """Test a network on the test set of its task: each sample once."""
+    """Test a network on the test set of its task: each sample once; one that plays, in whole games."""
+    if trained.task.gives == "actions":
+        from pellucid.verbs import games  # drawing is slow to import
+
+        tested = games.evaluate(trained, command=command)
+        return Evaluation(tested.scores, tested.document, {"tested": tested})
     data = trained.task.data()
     test = data.test()
     logits, targets = outputs_of(trained.network, trained.task, test, trained.facts)

@@ -57,6 +57,8 @@ def pictures(data: Data, index: int) -> Iterator[tuple[str, Figure]]:
     if data.facts.get("strokes"):
         yield "strokes", sketching.order(data)
         samples = sketchbook.images(samples, data.facts)
+    if "frame" in data.facts:  # of a game: the newest of those that are seen at once
+        samples = samples[:, -data.facts["frame"][0] :].amax(1)
     raw, labels, names = samples.numpy(), targets.numpy(), data.facts["classes"]
     shown = np.linspace(0, len(names) - 1, min(len(names), MOST_CLASSES)).round().astype(int)
     chosen = np.concatenate([np.flatnonzero(labels == i)[:SHEET] for i in shown])

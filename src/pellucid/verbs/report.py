@@ -34,6 +34,8 @@ def pictures(trained: Trained, evaluation: Evaluation) -> Iterator[tuple[str, st
     records = trained.run.progress()
     if any(record.get("scores") for record in records):
         yield "training", "The course of training", curves.training(records)
+    if trained.task.gives == "actions":
+        yield "episodes", "The score of every episode", evaluation.arrays["tested"].picture()
     if trained.task.gives != "classes":
         return
     names, found, arrays = trained.facts["classes"], evaluation.document, evaluation.arrays

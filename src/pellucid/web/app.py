@@ -27,6 +27,7 @@ from pellucid.web import (
     game,
     inside,
     pages,
+    playing,
     reference,
     results,
     routes,
@@ -85,7 +86,7 @@ def create_app(
     app.state.streams = set()
     app.state.albums = Kept(game.MOST_ALBUMS)
     app.state.batcher = batching.Batcher(counts=counts)
-    for part in (inside, routes, trainings, results, compare, answers, game, reference, pages):
+    for part in (inside, routes, trainings, results, compare, answers, game, playing, reference, pages):
         app.include_router(part.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _missing)

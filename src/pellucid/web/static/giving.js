@@ -4,12 +4,12 @@ import "./elements/p-pad.js";
 import { button, latest } from "./lens.js";
 
 const PICTURES = ["image/png", "image/jpeg"];
-const KINDS = { image: picture, drawing, text, sound: file("a recording", "audio/*"), audio: file("a recording", "audio/*") };
+const KINDS = { image: picture, drawing, text, game: match, sound: file("a recording", "audio/*"), audio: file("a recording", "audio/*") };
 
 /** @param {any} context @param {(body: any) => Promise<void>} ask with null, where nothing is given any more */
 export function giving(context, ask) {
   const { takes } = context.task;
-  const own = KINDS[takes]?.(ask);
+  const own = KINDS[takes]?.(ask, context);
   const known = h("button", { type: "button", class: "quiet", onclick: () => random(context, ask) }, "Take one that it did not train on");
   const help = "It goes through the very function that prepared the training samples, so nothing differs between training and use.";
   const none = own ? null : h("p", {}, `This task takes ${takes}; give it one with pellucid predict in a terminal.`);
@@ -62,6 +62,20 @@ function text(ask) {
   const form = h("form", { onsubmit: (event) => (event.preventDefault(), ask({ text: area.value })) }, h("label", { for: "given-text" }, "A text"), area, h("p", {}, h("button", { type: "submit" }, "Ask")));
   area.addEventListener("keydown", (event) => (event.ctrlKey || event.metaKey) && event.key === "Enter" && form.requestSubmit());
   return form;
+}
+
+/** Watch it play the game of a seed: a film with the worth of each action beside the screen. */
+function match(ask, context) {
+  const screen = h("div", { class: "fine", "aria-live": "polite" });
+  const seed = h("input", { type: "number", id: "given-seed", min: 0, step: 1, value: 7, required: true });
+  const watch = () => {
+    const film = h("img", { alt: `The network plays the game with seed ${seed.value}; the bars say what it thinks each action is worth.` });
+    film.addEventListener("load", () => put(screen, h("figure", {}, film)));
+    film.addEventListener("error", () => put(screen, "This game could not be played; pellucid predict in a terminal says why."));
+    film.src = context.api.address("runs", context.run.id, "play", `${Number(seed.value)}.gif`);
+    put(screen, "It plays \u2026");
+  };
+  return h("form", { onsubmit: (event) => (event.preventDefault(), watch()) }, h("label", { for: "given-seed" }, "The seed of a game"), seed, h("p", {}, h("button", { type: "submit" }, "Watch it play")), screen);
 }
 
 function file(what, accept) {
