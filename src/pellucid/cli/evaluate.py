@@ -41,6 +41,10 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     found = evaluate.evaluate(trained, command=" ".join(["pellucid", "evaluate", *words]))
     for name, score in found.scores.items():
         screen.show(f"{name}: {score}")
+    if "signatures" in found.document:
+        from pellucid.cli import translations
+
+        translations.tell_scores(found.document, screen)
     _show_classes(found.document, f"{trained.task.takes.kind}s", screen)
     if not flags.no_report:
         _report(trained, found, screen)

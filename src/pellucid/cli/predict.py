@@ -23,6 +23,12 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     from pellucid.verbs import predict  # torch is loaded by now
     from pellucid.verbs.answers import Answers, inputs_of, printable
 
+    if trained.task.gives == "text":
+        from pellucid.cli import translations
+        from pellucid.verbs.translations import searching
+
+        trained = searching(trained, flags.beam, flags.length_penalty)
+        return translations.predict(trained, flags.inputs, flags.show, screen), 0
     if trained.task.takes.kind == "text":
         from pellucid.cli import texts
 
@@ -92,6 +98,10 @@ def _parser() -> Parser:
     )
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--engine", choices=("torch", "onnx"), default="torch", help="what computes")
+    parser.add_argument("--beam", type=int, help="of a translation: hypotheses that are kept; 1 is greedy")
+    parser.add_argument(
+        "--length-penalty", type=float, help="of a translation: more prefers longer ones; 0 none, 1 usual"
+    )
     parser.add_argument(
         "--show", type=Path, metavar="DIR", help="write a picture of every stage and of the answer"
     )

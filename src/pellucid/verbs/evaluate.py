@@ -18,7 +18,7 @@ from pellucid.datasets import tokens
 from pellucid.errors import GateFailed, UsageError, near
 from pellucid.explain import inside, robustness
 from pellucid.learners import outputs_of
-from pellucid.verbs import sketching
+from pellucid.verbs import sketching, translations
 from pellucid.verbs.trained import Trained
 
 WORST = 40  # mistakes in the gallery
@@ -50,6 +50,8 @@ class Evaluation:
 
 def evaluate(trained: Trained, *, command: str = "") -> Evaluation:
     """Test a network on the test set of its task: each sample once."""
+    if trained.task.gives == "text":
+        return Evaluation(*translations.scored(trained, command), {})
     data = trained.task.data()
     test = data.test()
     logits, targets = outputs_of(trained.network, trained.task, test, trained.facts)

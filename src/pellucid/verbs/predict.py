@@ -73,9 +73,10 @@ def raw_sample(stages: dict[str, np.ndarray]) -> np.ndarray:
     return list(stages.values())[-1]
 
 
-def _of_data(ready: Ready, number: str) -> tuple[dict[str, np.ndarray], int]:
+def _of_data(ready: Ready, number: str) -> tuple[dict[str, np.ndarray], int | None]:
     valid = ready.task.data().valid
     if not number.isdecimal() or int(number) >= len(valid):
         raise UsageError(f"{VALID}{number}: expected {VALID}0 to {VALID}{len(valid) - 1}")
     inputs, targets = valid[torch.tensor([int(number)])]
-    return {"sample": inputs[0].numpy()}, int(targets[0])
+    known = int(targets[0]) if ready.task.gives == "classes" else None
+    return {"sample": inputs[0].numpy()}, known

@@ -85,7 +85,7 @@ def with_own_rates(task: Task, optimizer: str | None) -> Task:
     """Forget the rates that a setting found for one optimiser when another is asked for."""
     if optimizer in (None, task.training.optimizer):
         return task
-    training = replace(task.training, learning_rate=None, weight_decay=None, beta2=None, rho=None)
+    training = replace(task.training, learning_rate=None, weight_decay=None, beta2=None, momentum=None, rho=None)
     return replace(task, training=training)
 
 
