@@ -21,8 +21,14 @@ FLOORS = (  # from the doors down to the ground; an import only goes down
     ("what every door can do", ("verbs",)),
     ("rooms", ("tasks",)),
     ("the contract", ("checks.py", "task.py")),
-    ("verbs of the field", ("engine.py", "learners.py", "explain", "plots", "report.py", "export.py")),
-    ("nouns of the field", ("models", "datasets", "losses.py", "metrics", "optimizers.py", "zoo")),
+    (
+        "verbs of the field",
+        ("engine.py", "learners.py", "translating.py", "explain", "plots", "report.py", "export.py"),
+    ),
+    (
+        "nouns of the field",
+        ("models", "datasets", "losses.py", "metrics", "decoding.py", "optimizers.py", "zoo"),
+    ),
     ("ground", ()),  # everything else
 )
 WIDTH = 100

@@ -1,6 +1,6 @@
 """Sequences that are written one piece at a time: greedily, or with a beam of hypotheses.
 
-Any network can be decoded that answers as ``Steps`` does; what it keeps between two pieces is its own business.
+Any network can be decoded that answers as ``Steps`` does; what it keeps between two pieces is its business.
 What is found for one sentence depends on that sentence alone, not on its neighbours in the batch.
 """
 
@@ -83,7 +83,7 @@ def greedy(steps: Steps, *, end: int, longest: Tensor, never: Sequence[int] = ()
 def beam_search(
     steps: Steps, *, end: int, longest: Tensor, beam: int, penalty: float = 1.0, never: Sequence[int] = ()
 ) -> list[list[Hypothesis]]:
-    """Keep the ``beam`` most probable beginnings; return the finished hypotheses of each sentence, best first.
+    """Keep the ``beam`` most probable beginnings; return each sentence's finished hypotheses, best first.
 
     An end counts if it is among the ``beam`` best continuations, and a sentence is done when it has ``beam``
     finished hypotheses or is as long as it may be.
@@ -155,7 +155,7 @@ class _History:
         self.counts[sentence] += 1
 
     def add(self, alive: Tensor, pieces: Tensor, parents: Tensor, attention: Tensor | None) -> None:
-        """Note a step: sentences ``(n,)``, new pieces and parents ``(n, B)``, attention ``(n, B before, S)``."""
+        """Note a step: sentences ``(n,)``, new pieces and parents ``(n, B)``, attention ``(n, B', S)``."""
         self.steps.append((alive, pieces, parents, attention))
 
     def hypotheses(self, penalty: float) -> list[list[Hypothesis]]:

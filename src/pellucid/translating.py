@@ -64,8 +64,8 @@ class Translating(Supervised):
         }
 
 
-def search(network: nn.Module, source: Tensor, *, beam: int, penalty: float = 1.0) -> list[Found]:
-    """Translate prepared sources ``(N, S)``, greedily with a beam of 1; each in its place, whatever the others.
+def search(network: Any, source: Tensor, *, beam: int, penalty: float = 1.0) -> list[Found]:
+    """Translate prepared sources ``(N, S)``, greedily with a beam of 1; each whatever the others are.
 
     Sentences of one length are translated together, so that no step is spent on padding.
     """
@@ -113,7 +113,7 @@ def translations(
 
 
 def judged(network: nn.Module, task: Any, split: Pairs, facts: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """Return ``(N, 2)``, a sentence's sum of -log p in nats and its pieces that were most probable; the targets.
+    """Return ``(N, 2)``, a sentence's sum of -log p in nats and its pieces that were most probable; targets.
 
     Every piece is judged after the right ones before it. Several processes share the work.
     """

@@ -1,4 +1,4 @@
-"""What look, evaluate, predict and explain show where text becomes text: one line in, one line out, in order."""
+"""What look, evaluate, predict and explain show where text becomes text: a line in, a line out, in order."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Multi30k: 31,000 captions of photographs in English, German, French and Czech (Elliott et al. 2016).
 
 Lines with the same number are translations of each other. The official split: 29,000 to train on, 1,014 to
-validate, 1,000 to test (2016, Flickr); 461 more test sentences (2017) describe photographs of another collection.
+validate, 1,000 to test (2016, Flickr); 461 more test sentences (2017) are about photographs from elsewhere.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from pellucid.datasets import idx, multi30k, subwords
@@ -24,7 +23,7 @@ SPLIT_SEED = 20170508  # which pairs of your own validate and test is a fact of 
 CUT, MOST_CUT = 0.1, 1000  # share, and the largest number, of pairs that validate; as many are tested
 MOST_BYTES = 2**30  # of a file of your own, unpacked
 FEWEST = 10  # pairs of your own
-WORDS = "ba be bi bo da de di do ga ge gi go ka ke ki ko la le li lo ma me mi mo na ne ni no".split()
+WORDS = [consonant + vowel for consonant in "bdgklmn" for vowel in "aeio"]
 TINY = {"train": 600, "valid": 100, "test": 100}  # made-up pairs
 SETS = ("multi30k", "tiny")
 
@@ -146,8 +145,8 @@ def numbered(pairs: list[Pair], facts: dict[str, Any], *, longest: int | None = 
     """Return pairs as numbers, each with its END, and how many were left out.
 
     Args:
-        longest: pairs with a side of more pieces, END included, are left out; None cuts them to the places that
-            the network has, so that of a test set nothing is missing.
+        longest: pairs with a side of more pieces, END included, are left out; None cuts them to the places
+            that the network has, so that of a test set nothing is missing.
     """
     cut, rows = subwords.of(facts), []
     for source, target in pairs:

@@ -1,9 +1,9 @@
 """Subwords: text in pieces between letters and words, so that a small vocabulary spells every word.
 
 SentencePiece learns them by byte-pair encoding (Sennrich et al. 2016; Kudo and Richardson 2018) over both
-languages together. What travels with a run is the list of the pieces in their order, as JSON: the order is all
-that encoding needs, and SentencePiece's own model is written from it again. The first three pieces are nothing,
-the unknown, and the end; U+2581 stands for the space before a word.
+languages together. What travels with a run is the list of the pieces in their order, as JSON: the order is
+all that encoding needs, and SentencePiece's own model is written from it again. The first three pieces are
+nothing, the unknown, and the end; U+2581 stands for the space before a word.
 
 A letter that no piece has is numbered beyond the pieces, by its code point: networks take it for the unknown,
 and a translation can copy it.
@@ -116,9 +116,9 @@ def of(facts: dict[str, Any]) -> Subwords:
 def proto(pieces: Sequence[str]) -> bytes:
     """Write a model of SentencePiece: its protocol buffer, by hand, with the fields that encoding reads.
 
-    A piece (field 1) has its text (1), its score (2), and its kind (3: 1 a piece, 2 the unknown, 3 a mark). The
-    trainer's part (field 2) says byte pairs (3: 2), and which numbers the marks have (40 to 43); the part of the
-    normaliser (field 3) its name (1). An earlier pair is joined first, therefore has the larger score.
+    A piece (field 1) has its text (1), its score (2), and its kind (3: 1 a piece, 2 the unknown, 3 a mark).
+    The trainer's part (field 2) says byte pairs (3: 2), and which numbers the marks have (40 to 43); the part
+    of the normaliser (field 3) its name (1). An earlier pair is joined first, therefore has the larger score.
     """
     entries = []
     for number, piece in enumerate(pieces):

@@ -36,9 +36,7 @@ def bleu(
     return _score(metric, written, references, interval)
 
 
-def chrf(
-    written: Sequence[str], references: Sequence[str], *, interval: bool = False
-) -> tuple[Score, str]:
+def chrf(written: Sequence[str], references: Sequence[str], *, interval: bool = False) -> tuple[Score, str]:
     """Return the F-score of letter n-grams, and its signature."""
     return _score(_sacrebleu().metrics.CHRF(), written, references, interval)
 
@@ -53,8 +51,11 @@ def _score(
     )
     low = high = None
     if interval:
-        low, high = (float(max(0.0, found._mean - found._ci)) / 100, float(min(100.0, found._mean + found._ci)) / 100)
-    return Score(float(found.score) / 100, low, high, len(written)), str(metric.get_signature())
+        low, high = (
+            float(max(0.0, found._mean - found._ci)) / 100,
+            float(min(100.0, found._mean + found._ci)) / 100,
+        )
+    return Score(min(1.0, float(found.score) / 100), low, high, len(written)), str(metric.get_signature())
 
 
 def _sacrebleu() -> Any:

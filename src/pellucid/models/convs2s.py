@@ -1,19 +1,21 @@
 """ConvS2S: translation with nothing but convolutions and attention (Gehring et al. 2017, arXiv 1705.03122).
 
-Source pieces go through stacked convolutions with gated linear units; the decoder sees what was written so far
-through convolutions that look only backwards, and every one of its layers looks at the source through an
+Source pieces go through stacked convolutions with gated linear units; the decoder sees what was written so
+far through convolutions that look only backwards, and every one of its layers looks at the source through an
 attention of its own. Where the paper's text leaves something open, the authors' code (fairseq, ``fconv``) was
 followed: residual sums and attention sums are scaled by the square root of one half, a context by the square
 root of the number of source pieces.
 
-Pieces are whole numbers: ``PAD`` is nothing, ``UNKNOWN`` what has no number, ``END`` ends a sentence and stands
-before its first piece. Shapes: N sentences, S source pieces, T target pieces, C channels, V pieces there are.
+Pieces are whole numbers: ``PAD`` is nothing, ``UNKNOWN`` what has no number, ``END`` ends a sentence and
+stands before its first piece. Shapes: N sentences, S source pieces, T target pieces, C channels, V pieces
+there are.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +40,7 @@ class ConvS2S(nn.Module):
         last: channels before the class scores.
         dropout: part of the embeddings, of every layer's input and of the last channels that is silent.
         positions: the longest sentence, in pieces with its end.
-        share: which tables are one: "none"; "decoder", its embeddings and its scores; "all", the source's too.
+        share: which tables are one: "none"; "decoder", its embeddings and scores; "all", the source's too.
     """
 
     def __init__(
@@ -112,7 +114,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.embedding, self.dropout, self.attentions = embedding, dropout, attentions
         self.inward = Normed(size, shape[0][0], dropout=dropout)
-        self.layers = nn.ModuleList(blocks(shape, dropout))
+        self.layers: Any = nn.ModuleList(blocks(shape, dropout))
         self.outward = Normed(shape[-1][0], size)
 
     def forward(self, source: Tensor) -> Memory:
@@ -122,9 +124,7 @@ class Encoder(nn.Module):
         hidden = self.inward(embedded)
         for layer in self.layers:
             residual = layer.residual(hidden)
-            inputs = functional.dropout(
-                hidden.masked_fill(padded[..., None], 0), self.dropout, self.training
-            )
+            inputs = functional.dropout(hidden.masked_fill(padded[..., None], 0), self.dropout, self.training)
             before = (layer.width - 1) // 2
             hidden = (layer(inputs, before, layer.width - 1 - before) + residual) * HALF
         keys = self.outward(hidden).masked_fill(padded[..., None], 0)
@@ -145,8 +145,8 @@ class Decoder(nn.Module):
         self.embedding, self.dropout = embedding, dropout
         pieces = embedding.table.num_embeddings
         self.inward = Normed(size, shape[0][0], dropout=dropout)
-        self.layers = nn.ModuleList(blocks(shape, dropout))
-        self.attentions = nn.ModuleList(Attention(channels, size) for channels, _ in shape)
+        self.layers: Any = nn.ModuleList(blocks(shape, dropout))
+        self.attentions: Any = nn.ModuleList(Attention(channels, size) for channels, _ in shape)
         self.outward = Normed(shape[-1][0], last)
         self.scores = Normed(last, pieces, dropout=dropout) if own_scores else None
         self.bias = None if own_scores else nn.Parameter(torch.zeros(pieces))
@@ -174,8 +174,8 @@ class Decoder(nn.Module):
 class Incremental:
     """The decoder one piece at a time, as ``decoding.Steps`` wants it: N sentences with B hypotheses each.
 
-    Kept are the last inputs of every convolution, as many as its kernel is wide, and of the source the keys and
-    values, once a sentence. A new piece then costs one window a layer, however long the sentence is.
+    Kept are the last inputs of every convolution, as many as its kernel is wide, and of the source the keys
+    and values, once a sentence. A new piece then costs one window a layer, however long the sentence is.
     """
 
     def __init__(self, network: ConvS2S, source: Tensor):
@@ -186,7 +186,7 @@ class Incremental:
         ]
 
     def step(self, pieces: Tensor) -> tuple[Tensor, Tensor]:
-        """Take ``(N, B)`` pieces; return scores ``(N, B, V)`` and the layers' mean attention ``(N, B, S)``."""
+        """Take ``(N, B)`` pieces; return scores ``(N, B, V)`` and the mean attention ``(N, B, S)``."""
         self.place += 1
         embedded = self.decoder.embedding.at(pieces, torch.full_like(pieces, self.place))  # (N, B, C)
         hidden, attended = self.decoder.inward(embedded), []
@@ -257,8 +257,8 @@ class Normed(nn.Module):
     """A linear layer or convolution whose kernel is a direction times a gain (Salimans and Kingma 2016).
 
     The kernel lies flat, ``(outputs, width * inputs)``, so that a convolution is one matrix product with
-    ``width`` neighbours side by side. In use, without gradients, it is computed once and kept until the weights
-    are loaded anew.
+    ``width`` neighbours side by side. In use, without gradients, it is computed once and kept until the
+    weights are loaded anew.
 
     Args:
         gated: the outputs feed a gated linear unit, which halves them and more: they begin larger.
@@ -314,7 +314,7 @@ class Block(Normed):
         return inputs if self.project is None else self.project(inputs)
 
     def forward(self, inputs: Tensor, before: int = 0, after: int = 0) -> Tensor:
-        """Convolve with ``before`` and ``after`` zeros around the sentence; with none, of windows themselves."""
+        """Convolve with ``before`` and ``after`` zeros around the sentence; with none, over given windows."""
         if before or after:
             inputs = functional.pad(inputs, (0, 0, before, after))
             long = inputs.shape[1] - self.width + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -106,10 +105,9 @@ def attention(
     high = max(2.2, 1.2 + 0.24 * min(len(written), MOST_PIECES))
     figure = canvas(max(6.0, across * wide), 0.8 + down * high, short_line(title))
     panels = figure.subplots(down, across, squeeze=False).ravel()
-    for axes, (name, values) in itertools.zip_longest(panels, layers.items(), fillvalue=("", None)):
-        if values is None:
-            axes.set_axis_off()
-            continue
+    for axes in panels[len(layers) :]:
+        axes.set_axis_off()
+    for axes, (name, values) in zip(panels, layers.items(), strict=False):
         values = finite(name, values, dimensions=2)
         same_length(written=written, values=values)
         shown = values[:MOST_PIECES, :MOST_PIECES]
@@ -136,7 +134,9 @@ def alignment(source: Sequence[str], written: Sequence[str], shares: np.ndarray,
     axes.set_axis_off()
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.15, 1.15)
-    above, below = ([(place + 0.5) / len(words) for place in range(len(words))] for words in (source, written))
+    above, below = (
+        [(place + 0.5) / len(words) for place in range(len(words))] for words in (source, written)
+    )
     size = min(TEXT + 1.0, 160 / max(len(source), len(written), 1) ** 0.9)
     for row, column in np.argwhere(shares >= FAINT):
         share = float(shares[row, column])

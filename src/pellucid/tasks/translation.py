@@ -1,7 +1,7 @@
 """Translation: a sentence becomes one of another language, by convolutions and attention (ConvS2S).
 
-``Translation()`` is what trains well on two cores with Multi30k, German to English; ``en_de()`` and ``en_fr()``
-are the other directions, ``iwslt()`` and ``paper()`` the shapes of Gehring et al. 2017.
+``Translation()`` is what trains well on two cores with Multi30k, German to English; ``en_de()`` and
+``en_fr()`` are other directions, ``iwslt()`` and ``paper()`` the shapes of Gehring et al. 2017.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Translation(Task):
     last: int = 256
     """channels before the scores of the pieces"""
     share: Literal["none", "decoder", "all"] = "all"
-    """tables that are one: none, as in the paper; decoder: its vectors and its scores; all: the source's too"""
+    """tables that are one: none, as in the paper; decoder: its vectors and scores; all: the source's too"""
     dropout: float = 0.3
     """part of the vectors and of every layer's input that is silent in a training step"""
     label_smoothing: float = 0.1
@@ -238,7 +238,7 @@ class Translation(Task):
         """Return the loss and the share of right pieces, each given the right ones before it.
 
         Args:
-            outputs: ``(N, 2)``: a sentence's sum of -log p in nats, and how many pieces were the most probable.
+            outputs: ``(N, 2)``: a sentence's sum of -log p in nats, and how many pieces were most probable.
             targets: ``(N, T)``.
         """
         count = int((targets != PAD).sum())
@@ -274,7 +274,7 @@ class Translation(Task):
 
 
 def iwslt() -> Translation:
-    """The authors' shape for IWSLT'14 German-English, with their optimiser: 4 and 3 layers of 256 channels."""
+    """The authors' shape for IWSLT'14 German-English, with their optimiser: 4 and 3 layers of 256."""
     training = Training(
         epochs=50,
         batch_size=64,
@@ -285,12 +285,18 @@ def iwslt() -> Translation:
         clip=0.1,
     )
     return Translation(
-        pieces=10_000, dropout=0.2, label_smoothing=0.0, share="none", longest=175, positions=1024, training=training
+        pieces=10_000,
+        dropout=0.2,
+        label_smoothing=0.0,
+        share="none",
+        longest=175,
+        positions=1024,
+        training=training,
     )
 
 
 def paper() -> Translation:
-    """The paper's network for WMT'14 English-German: 15 and 15 layers, 512 to 2,048 channels, 40,000 pieces."""
+    """The paper's network for WMT'14 English-German: twice 15 layers, 512 to 2,048 channels."""
     encoder, decoder = ((512,) * 9 + (1024,) * 4 + (2048,) * 2,) * 2
     widths = (3,) * 13 + (1,) * 2
     return replace(

@@ -1,4 +1,4 @@
-"""What look, evaluate and explain do where text becomes text: lengths, pieces, scores, attention, alignment."""
+"""What look, evaluate and explain do where text becomes text: lengths, scores, attention, alignment."""
 
 from __future__ import annotations
 
@@ -69,14 +69,15 @@ class Explanation:
 
 def explain(ready: Ready, sample: np.ndarray) -> Explanation:
     """Explain the translation of one raw sample, ``(S,)`` numbers of pieces."""
-    if not hasattr(ready.network, "attend"):
+    network: Any = ready.network
+    if not hasattr(network, "attend"):
         raise UsageError("an exported network does not show its attention; explain the run itself")
     answer: Any = answer_to(ready, sample)
     inputs = prepared(ready, sample)
     numbers = {piece: number for number, piece in enumerate(ready.facts["pieces"])}
     written = [numbers[piece] for piece in answer.pieces[:-1]]
-    with torch.inference_mode(), resting(ready.network):
-        looks = ready.network.attend(inputs[:, 0, : len(answer.source)], torch.tensor([[END, *written]]))
+    with torch.inference_mode(), resting(network):
+        looks = network.attend(inputs[:, 0, : len(answer.source)], torch.tensor([[END, *written]]))
     layers = {f"decoder layer {place}": each[0].numpy() for place, each in enumerate(looks, 1)}
     mean = np.mean(list(layers.values()), axis=0)
     read_words, read_places = words_of(answer.source)
@@ -97,7 +98,7 @@ def words_of(pieces: list[str]) -> tuple[list[str], list[int]]:
 
 
 def joined(shares: np.ndarray, rows: list[int], columns: list[int]) -> np.ndarray:
-    """Join shares ``(T, S)`` of pieces to shares of words: summed over what is read, the mean of what is written.
+    """Join shares ``(T, S)`` of pieces to words: the sum over what is read, the mean over what is written.
 
     Rows that sum to 1 go on doing so.
     """
@@ -107,7 +108,7 @@ def joined(shares: np.ndarray, rows: list[int], columns: list[int]) -> np.ndarra
 
 
 def looked(data: Data, index: int) -> dict[str, Any]:
-    """Return how many pairs there are, how long they are, which pieces are frequent, and one pair as numbers."""
+    """Return how many pairs there are, how long, which pieces are frequent, and one pair as numbers."""
     facts, cut = data.facts, subwords.of(data.facts)
     counts = _counts(data)
     raw, targets = data.valid[torch.arange(len(data.valid))]
@@ -162,7 +163,7 @@ def scored(trained: Trained, command: str) -> tuple[dict[str, Score], dict[str, 
 
     Returns:
         The scores, and all of it as JSON. "bleu" and "chrf" compare detokenised text with the references as
-        they are; "bleu_tokenised" compares lower-cased tokens as Moses leaves them, the usual count of Multi30k.
+        they are; "bleu_tokenised" compares lower-cased tokens as Moses leaves them, as is usual on Multi30k.
     """
     task: Any = trained.task
     facts, test = trained.facts, task.data().test()
