@@ -23,11 +23,10 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     from pellucid.verbs import predict  # torch is loaded by now
     from pellucid.verbs.answers import Answers, inputs_of, printable
 
+    trained = predict.searching(trained, flags.beam, flags.length_penalty)
     if trained.task.gives == "text":
         from pellucid.cli import translations
-        from pellucid.verbs.translations import searching
 
-        trained = searching(trained, flags.beam, flags.length_penalty)
         return translations.predict(trained, flags.inputs, flags.show, screen), 0
     if trained.task.takes.kind == "text":
         from pellucid.cli import texts

@@ -157,6 +157,7 @@ def _answered(trained: Any, words: Sequence[str]) -> Iterator[tuple[str, Any, An
     """Yield (name, text, stages, answer) of every line, in order; None answers an empty line."""
     from pellucid.verbs import predict as verb
 
+    takes = trained.task.takes
     for batch in _gathered(lines(words)):
         read: list[tuple[str, Any, Any, Any]] = []
         for name, text in batch:
@@ -166,7 +167,10 @@ def _answered(trained: Any, words: Sequence[str]) -> Iterator[tuple[str, Any, An
                 read.append((name, "", None, None))
             else:
                 try:
-                    read.append((name, text, verb.stages_of(trained, text)[0], True))
+                    # valid:12 means a sample on the command line, and nothing in a file
+                    own = name == text
+                    stages = verb.stages_of(trained, text)[0] if own else takes.read(text, trained.facts)
+                    read.append((name, text, stages, True))
                 except (DataError, UsageError) as error:  # the other lines are translated all the same
                     read.append((name, text, None, error))
         samples = [verb.raw_sample(stages) for _, _, stages, answer in read if answer is True]

@@ -18,7 +18,7 @@ from pellucid.datasets import tokens
 from pellucid.errors import GateFailed, UsageError, near
 from pellucid.explain import inside, robustness
 from pellucid.learners import outputs_of
-from pellucid.verbs import sketching, translations
+from pellucid.verbs import sketching
 from pellucid.verbs.trained import Trained
 
 WORST = 40  # mistakes in the gallery
@@ -51,6 +51,8 @@ class Evaluation:
 def evaluate(trained: Trained, *, command: str = "") -> Evaluation:
     """Test a network on the test set of its task: each sample once."""
     if trained.task.gives == "text":
+        from pellucid.verbs import translations  # matplotlib is slow to import
+
         return Evaluation(*translations.scored(trained, command), {})
     data = trained.task.data()
     test = data.test()

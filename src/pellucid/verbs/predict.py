@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,6 +53,22 @@ def prepared(ready: Ready, sample: np.ndarray) -> Tensor:
     """Return a raw sample as the network takes it: a batch of one."""
     inputs, _ = ready.task.prepare(torch.from_numpy(np.array(sample))[None], facts=ready.facts)
     return inputs
+
+
+def searching(ready: Ready, beam: int | None, penalty: float | None) -> Ready:
+    """Return what is ready with another search.
+
+    Raises:
+        UsageError: its answers are not searched for, or the numbers are out of range.
+    """
+    changes = {"beam": beam, "length_penalty": penalty}
+    given = {name: value for name, value in changes.items() if value is not None}
+    if not given:
+        return ready
+    task: Any = ready.task
+    if not hasattr(task, "beam"):
+        raise UsageError(f"--{next(iter(given)).replace('_', '-')}: {ready.task.name} does not search")
+    return replace(ready, task=replace(task, **given))
 
 
 def stages_of(ready: Ready, source: str | Path | np.ndarray) -> tuple[dict[str, np.ndarray], int | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from pellucid.explain.watching import resting
 from pellucid.metrics import Score, moses, translation
 from pellucid.models.convs2s import END, PAD
 from pellucid.plots import sequences
-from pellucid.task import Answer, Data
+from pellucid.task import Data
 from pellucid.translating import judged, translations
 from pellucid.verbs.predict import answer_to, prepared
 from pellucid.verbs.trained import Ready, Trained
@@ -196,26 +196,6 @@ def scored(trained: Trained, command: str) -> tuple[dict[str, Score], dict[str, 
             for (source, reference), text in list(zip(test.texts, written, strict=True))[:EXAMPLES]
         ]
     return scores, document
-
-
-def searching(ready: Any, beam: int | None, penalty: float | None) -> Any:
-    """Return what is ready with another search.
-
-    Raises:
-        UsageError: its answers are not searched for, or the numbers are out of range.
-    """
-    changes = {"beam": beam, "length_penalty": penalty}
-    given = {name: value for name, value in changes.items() if value is not None}
-    if not given:
-        return ready
-    if not hasattr(ready.task, "beam"):
-        raise UsageError(f"--{next(iter(given)).replace('_', '-')}: {ready.task.name} does not search")
-    return replace(ready, task=replace(ready.task, **given))
-
-
-def line_of(answer: Answer) -> str:
-    """Return the answer in one line."""
-    return " ".join(answer.text.split())
 
 
 def _lengths(data: Data) -> list[np.ndarray]:
