@@ -23,7 +23,16 @@ FLOORS = (  # from the doors down to the ground; an import only goes down
     ("the contract", ("checks.py", "task.py")),
     (
         "verbs of the field",
-        ("engine.py", "learners.py", "qlearning.py", "explain", "plots", "report.py", "export.py"),
+        (
+            "engine.py",
+            "learners.py",
+            "qlearning.py",
+            "translating.py",
+            "explain",
+            "plots",
+            "report.py",
+            "export.py",
+        ),
     ),
     (
         "nouns of the field",
@@ -34,6 +43,7 @@ FLOORS = (  # from the doors down to the ground; an import only goes down
             "losses.py",
             "bellman.py",
             "metrics",
+            "decoding.py",
             "optimizers.py",
             "graves.py",
             "zoo",

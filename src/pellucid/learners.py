@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, Protocol, runtime_checkable
 
@@ -239,16 +239,19 @@ class Supervised:
 
     def _places(self, start: int) -> Iterator[tuple[int, Tensor]]:
         """Yield (epoch, this process's indices) for every step from ``start`` on."""
-        size, step = self.training.batch_size, start
+        step = start
         while True:
             epoch, position = divmod(step, self.clock.epoch_steps)
-            order = seeding.order(self.training.seed, epoch, self.count)
-            for whole in order.split(size)[position:]:
+            for whole in self._wholes(epoch)[position:]:
                 share = whole.tensor_split(world())[rank()]
                 # A last batch smaller than the number of processes leaves some without a sample; they take
                 # one that weighs nothing, because all have to meet and a mean over none is NaN.
                 yield epoch, share if len(share) else whole[:1]
                 step += 1
+
+    def _wholes(self, epoch: int) -> Sequence[Tensor]:
+        """Return the batches of an epoch, over all processes: a pure function of the seed and the epoch."""
+        return seeding.order(self.training.seed, epoch, self.count).split(self.training.batch_size)
 
     def _weight(self, step: int) -> float:
         """Return this process's samples in the batch of ``step`` over the mean of all processes."""
@@ -333,9 +336,14 @@ def _average(network: nn.Module, decay: float | None) -> Any:
 
 def _optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
     rate, decay = training.learning_rate, training.weight_decay
-    rho, beta2 = training.rho, training.beta2
     return optimizers.build(
-        training.optimizer, network, learning_rate=rate, weight_decay=decay, rho=rho, beta2=beta2
+        training.optimizer,
+        network,
+        learning_rate=rate,
+        weight_decay=decay,
+        momentum=training.momentum,
+        rho=training.rho,
+        beta2=training.beta2,
     )
 
 

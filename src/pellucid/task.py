@@ -148,8 +148,8 @@ class Task(ABC):
         return network(inputs)
 
     @abstractmethod
-    def answer(self, output: Tensor, facts: dict[str, Any]) -> Answer:
-        """Put one output, ``(K,)``, into words, from ``facts`` alone."""
+    def answer(self, output: Any, facts: dict[str, Any]) -> Answer:
+        """Put one output, ``(K,)`` or what ``ask`` has for one input, into words, from ``facts`` alone."""
 
     @abstractmethod
     def picture(self, sample: np.ndarray, answer: Answer, facts: dict[str, Any]) -> Figure:

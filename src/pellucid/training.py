@@ -43,6 +43,8 @@ class Training:
     """pull of the weights towards zero; None takes the optimiser's own default"""
     beta2: float | None = None
     """memory of the squared gradients in adam, adamw and nadam; None takes the optimiser's own"""
+    momentum: float | None = None
+    """memory of the gradients in momentum, nesterov and muon; None takes the optimiser's own"""
     rho: float | None = None
     """memory of adadelta and rmsprop; None takes the optimiser's own default"""
     schedule: Literal["one-cycle", "cosine", "linear", "constant", "exponential"] = "one-cycle"
@@ -87,7 +89,7 @@ class Training:
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be above 0")
-        for name in ("warmup", "ema", "beta2", "rho"):
+        for name in ("warmup", "ema", "beta2", "momentum", "rho"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise UsageError(f"--{name} is {value}; it must be at least 0 and below 1")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pellucid.cli import kinds
 from pellucid.cli.arguments import Parser, open_network
 from pellucid.cli.screen import Screen
 from pellucid.errors import GateFailed, PellucidError, UsageError
@@ -41,10 +42,9 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     found = evaluate.evaluate(trained, command=" ".join(["pellucid", "evaluate", *words]))
     for name, score in found.scores.items():
         screen.show(f"{name}: {score}")
-    if trained.task.gives == "actions":
-        from pellucid.cli import games
-
-        games.tell_tested(found.document, screen)
+    told = kinds.teller(trained.task, "tell_tested")
+    if told:
+        told(found.document, screen)
     _show_classes(found.document, f"{trained.task.takes.kind}s", screen)
     if not flags.no_report:
         _report(trained, found, screen)

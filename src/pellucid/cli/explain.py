@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli import games, texts
+from pellucid.cli import kinds
 from pellucid.cli.arguments import Parser, open_network
 from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError, near
@@ -21,8 +21,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
     target = _target(flags.target, trained.facts.get("classes", []))
     folder = flags.out or Path("runs") / f"explain-{trained.task.name}"
-    if trained.task.takes.kind in ("text", "game"):
-        told = texts.explain if trained.task.takes.kind == "text" else games.explain
+    told = kinds.teller(trained.task, "explain")
+    if told:
         return told(trained, flags.input, target, folder, screen), 0
     stages, _ = predict.stages_of(trained, flags.input)
     sample = predict.raw_sample(stages)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli import games, texts
+from pellucid.cli import kinds
 from pellucid.cli.arguments import Parser, asks_help, read_task, split_task
 from pellucid.cli.screen import Screen
 from pellucid.errors import UsageError
@@ -38,8 +38,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if not 0 <= flags.index < len(data.train):
         raise UsageError(f"--index is {flags.index}; there are training samples 0 to {len(data.train) - 1}")
     folder = flags.out or Path("runs") / f"look-{task.name}"
-    if task.takes.kind in ("text", "game"):
-        told = texts.look if task.takes.kind == "text" else games.look
+    told = kinds.teller(task, "look")
+    if told:
         return told(task, data, flags.index, folder, screen), 0
     found = look.counts(data)
     _tell(found, screen)

@@ -39,7 +39,10 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     _tell(layers, totals, screen)
     name = getattr(task, "network", "network")
     out = file_for(flags.out or Path("runs") / f"{task.name}-{name}.png", ".png")
-    figure = drawing.diagram([_entry(shape), *map(_drawn, layers)], title=f"{task.name}: {name}")
+    figure = drawing.diagram(
+        [_entry((1, *shape) if len(shape) == 2 else shape), *map(_drawn, layers)],
+        title=f"{task.name}: {name}",
+    )
     picture = write(out.parent, out.stem, figure, screen)
     facts = ("name", "kind", "input_shape", "output_shape", "parameters", "operations", "receptive_field")
     return {

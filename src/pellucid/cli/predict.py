@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli import games
+from pellucid.cli import games, kinds
 from pellucid.cli.arguments import Parser, find_kind, open_network
 from pellucid.cli.screen import Screen
 from pellucid.errors import DataError, PellucidError, UsageError
@@ -28,10 +28,10 @@ def _answered(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int
     from pellucid.verbs import predict  # torch is loaded by now
     from pellucid.verbs.answers import Answers, inputs_of, printable
 
-    if trained.task.takes.kind == "text":
-        from pellucid.cli import texts
-
-        return texts.predict(trained, flags.inputs, flags.show, screen), 0
+    trained = predict.searching(trained, flags.beam, flags.length_penalty)
+    told = kinds.teller(trained.task, "predict")
+    if told:
+        return told(trained, flags, screen), 0
     answers: list[dict[str, Any]] = []
     problems: list[PellucidError] = []
     drawn: list[str] = []
@@ -97,6 +97,10 @@ def _parser() -> Parser:
     )
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--engine", choices=("torch", "onnx"), default="torch", help="what computes")
+    parser.add_argument("--beam", type=int, help="of a translation: hypotheses that are kept; 1 is greedy")
+    parser.add_argument(
+        "--length-penalty", type=float, help="of a translation: more prefers longer ones; 0 none, 1 usual"
+    )
     parser.add_argument(
         "--show", type=Path, metavar="DIR", help="write a picture of every stage and of the answer"
     )

@@ -74,7 +74,7 @@ def inputs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     for word in words:
         if word == "-":
             yield from _lines(sys.stdin.buffer, "stdin")
-        elif _is_file(word):
+        elif is_file(word):
             try:
                 with Path(word).open("rb") as file:
                     yield from _lines(file, word)
@@ -84,7 +84,7 @@ def inputs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield word, word
 
 
-def predict(trained: Any, words: Sequence[str], show: Path | None, screen: Screen) -> dict[str, Any]:
+def predict(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
     """Answer every text, many at once, in their order.
 
     Raises:
@@ -95,7 +95,8 @@ def predict(trained: Any, words: Sequence[str], show: Path | None, screen: Scree
     answers: list[dict[str, Any]] = []
     problems: list[PellucidError] = []
     waiting: list[tuple[str, str, dict[str, Any]]] = []
-    alone = len(words) == 1 and words[0] != "-" and not _is_file(words[0])
+    words, show = flags.inputs, flags.show
+    alone = len(words) == 1 and words[0] != "-" and not is_file(words[0])
 
     def answer_waiting() -> None:
         samples = [verb.raw_sample(stages) for _, _, stages in waiting]
@@ -210,7 +211,8 @@ def _lines(file: Any, name: str) -> Iterator[tuple[str, str]]:
             yield f"{name}:{number}", text.rstrip("\r\n")
 
 
-def _is_file(word: str) -> bool:
+def is_file(word: str) -> bool:
+    """Say whether a word of the command line names a file."""
     try:
         return len(word) < 4096 and Path(word).is_file()
     except (OSError, ValueError):  # a name with a zero byte

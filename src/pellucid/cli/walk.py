@@ -36,7 +36,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     from pellucid.verbs import walk as verb
 
     stages, known = predict.stages_of(trained, flags.input)
-    true = known if flags.true is None else _class(flags.true, trained.facts["classes"])
+    true = known if flags.true is None else _class(flags.true, trained.facts.get("classes", []))
     found = verb.walk(
         trained,
         predict.raw_sample(stages),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from pellucid.plots.canvas import (
@@ -30,6 +30,9 @@ from pellucid.plots.canvas import (
 
 CHARACTERS = 78  # in a line of a coloured sentence
 MOST_WORDS = 150  # of a sentence that are drawn
+MOST_PIECES = 60  # along a side of an attention that are drawn
+FAINT = 0.1  # the least share of a look that gets a line
+SHADES = LinearSegmentedColormap.from_list("looks", [PAPER, BLUE])
 WIDTH = 11.0
 
 
@@ -84,6 +87,67 @@ def coloured(
         )  # fmt: skip
     if grams:
         _grams(panels[-1], grams, target)
+    return figure
+
+
+def attention(
+    source: Sequence[str], written: Sequence[str], layers: Mapping[str, np.ndarray], *, title: str
+) -> Figure:
+    """Draw where a decoder looked in the source while it wrote: a panel for each layer, or for their mean.
+
+    Args:
+        layers: name -> ``(T, S)`` shares, a row for each written piece.
+    """
+    filled("layers", layers)
+    across = min(2, len(layers))
+    down = -(-len(layers) // across)
+    wide = max(3.2, 1.2 + 0.3 * min(len(source), MOST_PIECES))
+    high = max(2.2, 1.2 + 0.24 * min(len(written), MOST_PIECES))
+    figure = canvas(max(6.0, across * wide), 0.8 + down * high, short_line(title))
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in panels[len(layers) :]:
+        axes.set_axis_off()
+    for axes, (name, values) in zip(panels, layers.items(), strict=False):
+        values = finite(name, values, dimensions=2)
+        same_length(written=written, values=values)
+        shown = values[:MOST_PIECES, :MOST_PIECES]
+        axes.imshow(shown, cmap=SHADES, vmin=0, vmax=1, aspect="auto")
+        axes.set_title(name, fontsize=TEXT, color=INK, loc="left", fontfamily=FONTS)
+        style = {"fontsize": SMALL, "fontfamily": FONTS}
+        names = [_plain(piece) for piece in source[: shown.shape[1]]]
+        axes.set_xticks(range(shown.shape[1]), names, rotation=60, ha="right", **style)
+        axes.set_yticks(range(len(shown)), [_plain(piece) for piece in written[: len(shown)]], **style)
+        axes.tick_params(length=0)
+    return figure
+
+
+def alignment(source: Sequence[str], written: Sequence[str], shares: np.ndarray, *, title: str) -> Figure:
+    """Draw the words read above, the words written below, and a line from each to where it looked.
+
+    Args:
+        shares: ``(written, source)``: how much of its look each written word had for each that was read.
+    """
+    shares = finite("shares", shares, dimensions=2)
+    same_length(written=written, shares=shares)
+    figure = canvas(WIDTH, 3.4, short_line(title))
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.set_xlim(0, 1)
+    axes.set_ylim(-0.15, 1.15)
+    above, below = (
+        [(place + 0.5) / len(words) for place in range(len(words))] for words in (source, written)
+    )
+    size = min(TEXT + 1.0, 160 / max(len(source), len(written), 1) ** 0.9)
+    for row, column in np.argwhere(shares >= FAINT):
+        share = float(shares[row, column])
+        ends = [above[column], below[row]], [0.93, 0.07]
+        axes.plot(*ends, color=BLUE, alpha=min(1.0, share), linewidth=0.6 + 3 * share)
+    for words, places, height in ((source, above, 1.0), (written, below, 0.0)):
+        for word, place in zip(words, places, strict=True):
+            axes.text(
+                place, height, _plain(word), ha="center", va="center", fontsize=size, color=INK,
+                fontfamily=FONTS, rotation=0 if len(words) <= 14 else 25,
+            )  # fmt: skip
     return figure
 
 
@@ -172,6 +236,15 @@ def _write(axes: Axes, lines: Sequence[Sequence[str]], values: np.ndarray, top: 
             place += 1
 
 
+def short_line(text: str) -> str:
+    """Return a text that fits a title."""
+    return _plain_text(text if len(text) <= CHARACTERS else text[: CHARACTERS - 3] + "...")
+
+
+def _plain_text(text: str) -> str:
+    return text.replace("$", r"\$")
+
+
 def _plain(word: str) -> str:
     """Return a word that can be drawn: short, and without signs that matplotlib takes for mathematics."""
-    return word[:40].replace("$", r"\$")
+    return _plain_text(word[:40])

@@ -16,6 +16,7 @@ TASKS = {
     "sketches": "pellucid.tasks.sketches:Sketches",
     "sentences": "pellucid.tasks.sentences:Sentences",
     "atari": "pellucid.tasks.atari:Atari",
+    "translation": "pellucid.tasks.translation:Translation",
 }
 NETWORKS = {
     "digits": ("mlp", "cnn", "lenet", "example"),
@@ -38,6 +39,7 @@ NETWORKS = {
     "sketches": ("cnn", "strokes"),
     "sentences": ("rand", "static", "non-static", "multichannel"),
     "atari": ("small", "nature", "minatar"),
+    "translation": ("convs2s",),
 }
 SUMMARIES = {
     "digits": "read handwritten digits with an MLP or a CNN (MNIST); the main job",
@@ -45,6 +47,7 @@ SUMMARIES = {
     "sketches": "play pictionary: guess drawings, from pixels or from pen strokes (Quick, Draw!)",
     "sentences": "classify text with a convolution over words (Kim 2014)",
     "atari": "play Atari from pixels (DQN, Mnih et al. 2015)",
+    "translation": "translate with convolutions and attention (ConvS2S, Gehring et al. 2017)",
 }
 
 

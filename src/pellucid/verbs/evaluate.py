@@ -55,6 +55,10 @@ def evaluate(trained: Trained, *, command: str = "") -> Evaluation:
 
         tested = games.evaluate(trained, command=command)
         return Evaluation(tested.scores, tested.document, {"tested": tested})
+    if trained.task.gives == "text":
+        from pellucid.verbs import translations  # drawing is slow to import
+
+        return Evaluation(*translations.scored(trained, command), {})
     data = trained.task.data()
     test = data.test()
     logits, targets = outputs_of(trained.network, trained.task, test, trained.facts)

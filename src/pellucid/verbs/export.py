@@ -20,6 +20,11 @@ from pellucid.verbs.trained import Ready, Trained
 
 def export(trained: Trained, path: Path) -> onnx.Exported:
     """Write a network as ONNX and check it against the original; the file carries task and facts."""
+    if trained.task.gives != "classes":
+        raise UsageError(
+            f"export writes networks that answer in one pass; {trained.task.name} gives "
+            f"{trained.task.gives}, made step by step. Use the run itself with: pellucid predict"
+        )
     if trained.facts.get("strokes"):
         raise UsageError("export writes networks that see an image; this one was trained with pen strokes")
     example, network = _example(trained), written_out(trained.network)

@@ -14,7 +14,7 @@ from pellucid.datasets import sketchbook
 from pellucid.explain import watching
 from pellucid.plots import curves, images
 from pellucid.task import Data, Task
-from pellucid.verbs import sketching
+from pellucid.verbs import sketching, translations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,6 +27,8 @@ MOST_NUMBERS = 32  # along a side of an image in colour
 
 def counts(data: Data) -> dict[str, Any]:
     """Return how many samples each split and each class has, and the range of the raw values."""
+    if "pieces" in data.facts:
+        return translations.looked(data, 0)
     raw, labels = data.train[torch.arange(len(data.train))]
     _, valid = data.valid[torch.arange(len(data.valid))]
     names = data.facts["classes"]
@@ -53,6 +55,9 @@ def pictures(data: Data, index: int) -> Iterator[tuple[str, Figure]]:
 
     Of a picture in colour the numbers are those of one channel, and the flattening is left out.
     """
+    if "pieces" in data.facts:
+        yield from translations.pictures(data)
+        return
     samples, targets = data.train[torch.arange(len(data.train))]
     if data.facts.get("strokes"):
         yield "strokes", sketching.order(data)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,6 +55,22 @@ def prepared(ready: Ready, sample: np.ndarray) -> Tensor:
     return inputs
 
 
+def searching(ready: Ready, beam: int | None, penalty: float | None) -> Ready:
+    """Return what is ready with another search.
+
+    Raises:
+        UsageError: its answers are not searched for, or the numbers are out of range.
+    """
+    changes = {"beam": beam, "length_penalty": penalty}
+    given = {name: value for name, value in changes.items() if value is not None}
+    if not given:
+        return ready
+    task: Any = ready.task
+    if not hasattr(task, "beam"):
+        raise UsageError(f"--{next(iter(given)).replace('_', '-')}: {ready.task.name} does not search")
+    return replace(ready, task=replace(task, **given))
+
+
 def stages_of(ready: Ready, source: str | Path | np.ndarray) -> tuple[dict[str, np.ndarray], int | None]:
     """Return the stages of an input, name -> array, the raw sample last, and its class where it is known."""
     if isinstance(source, str) and source.startswith(VALID):
@@ -73,9 +91,10 @@ def raw_sample(stages: dict[str, np.ndarray]) -> np.ndarray:
     return list(stages.values())[-1]
 
 
-def _of_data(ready: Ready, number: str) -> tuple[dict[str, np.ndarray], int]:
+def _of_data(ready: Ready, number: str) -> tuple[dict[str, np.ndarray], int | None]:
     valid = ready.task.data().valid
     if not number.isdecimal() or int(number) >= len(valid):
         raise UsageError(f"{VALID}{number}: expected {VALID}0 to {VALID}{len(valid) - 1}")
     inputs, targets = valid[torch.tensor([int(number)])]
-    return {"sample": inputs[0].numpy()}, int(targets[0])
+    known = int(targets[0]) if ready.task.gives == "classes" else None
+    return {"sample": inputs[0].numpy()}, known

@@ -87,7 +87,8 @@ def with_own_rates(task: Task, optimizer: str | None) -> Task:
     """Forget the rates that a setting found for one optimiser when another is asked for."""
     if optimizer in (None, task.training.optimizer):
         return task
-    training = replace(task.training, learning_rate=None, weight_decay=None, beta2=None, rho=None)
+    forgotten: Any = dict.fromkeys(("learning_rate", "weight_decay", "beta2", "momentum", "rho"))
+    training = replace(task.training, **forgotten)
     return replace(task, training=training)
 
 

@@ -60,6 +60,11 @@ def walk(
     learning_rate: float | None = None,
 ) -> Walked:
     """Walk one raw sample through a network; without a ``true`` class its answer is taken."""
+    if ready.task.gives != "classes":
+        raise UsageError(
+            f"walk follows one input to class scores and back, and {ready.task.name} gives "
+            f"{ready.task.gives}; see where an answer comes from with: pellucid explain"
+        )
     if ready.facts.get("strokes"):
         raise UsageError("walk shows a network that sees an image; this one was trained with pen strokes")
     inputs, network = prepared(ready, sample), ready.network

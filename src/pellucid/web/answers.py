@@ -80,6 +80,7 @@ def document(opened: Opened, stages: dict[str, np.ndarray], sample: Sample, outp
         "stages": [
             {"name": name, **opened.block(np.asarray(stage), sample.id, name)}
             for name, stage in stages.items()
+            if np.asarray(stage).dtype.kind != "U"  # words are no tensor
         ],
-        "output": opened.block(output.numpy(), sample.id, "output"),
+        "output": opened.block(output.numpy(), sample.id, "output") if hasattr(output, "numpy") else None,
     }

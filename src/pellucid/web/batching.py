@@ -26,7 +26,7 @@ MOST_INSIDE = 64  # requests for an answer between the guard and their response
 MOST_TOGETHER = 32  # samples in a batch
 SECONDS = 10.0  # until an answer must be there
 
-Outcome = Tensor | Exception
+Outcome = Any  # what a task's ``ask`` returns for one sample, or an exception
 
 
 @dataclass(eq=False)
@@ -36,7 +36,7 @@ class Ticket:
     opened: Opened
     raw: np.ndarray
     until: float
-    done: asyncio.Future[Tensor]
+    done: asyncio.Future[Any]
 
     @property
     def kind(self) -> tuple[Any, ...]:
@@ -65,7 +65,7 @@ class Batcher:
         """Say whether the thread computes."""
         return self._thread.is_alive() and not self._closed
 
-    async def output(self, opened: Opened, raw: np.ndarray, *, seconds: float = SECONDS) -> Tensor:
+    async def output(self, opened: Opened, raw: np.ndarray, *, seconds: float = SECONDS) -> Any:
         """Return the network's output for one raw sample: what it would be alone.
 
         Raises:
@@ -126,17 +126,17 @@ class Batcher:
             found = [Refusal(422, "input", "the network cannot take this input")]
         if len(found) != len(batch):  # one of them is to blame, and the others must not notice
             return [self._outcomes([ticket])[0] for ticket in batch]
-        self.counts["computed"] += sum(isinstance(outcome, Tensor) for outcome in found)
+        self.counts["computed"] += sum(not isinstance(outcome, Exception) for outcome in found)
         return found
 
 
-def compute(opened: Opened, raw: np.ndarray) -> Tensor:
-    """Return the outputs for raw samples: ``(N, ...)`` -> ``(N, ...)``."""
+def compute(opened: Opened, raw: np.ndarray) -> Any:
+    """Return the outputs for raw samples: ``(N, ...)`` -> ``(N, ...)``, or a list of N from a search."""
     trained = opened.trained
     with torch.inference_mode():
         inputs, _ = trained.task.prepare(torch.from_numpy(raw), facts=trained.facts)
         outputs = trained.task.ask(trained.network, inputs, trained.facts)
-        finite = bool(torch.isfinite(outputs).all())
+        finite = not isinstance(outputs, Tensor) or bool(torch.isfinite(outputs).all())
     if not finite:
         raise NonFinite("the network's answer to this input is not finite")
     return outputs

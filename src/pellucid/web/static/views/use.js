@@ -3,6 +3,7 @@ import { decode } from "../api.js";
 import { h, put, section } from "../dom.js";
 import "../elements/p-bars.js";
 import { giving } from "../giving.js";
+import { looks } from "../looks.js";
 import { failure } from "../problem.js";
 import { takeaway } from "./takeaway.js";
 
@@ -45,6 +46,10 @@ function answer(found, context) {
   const { text, probabilities, logits, ...others } = found.answer;
   const parts = [h("p", { class: "said" }, text || "No answer.")];
   if (probabilities && Object.keys(probabilities).length) parts.push(bars(probabilities, logits, found));
+  if (others.hypotheses) {
+    parts.push(looks(others, found));
+    for (const name of ["source", "pieces", "attention", "hypotheses"]) delete others[name];
+  }
   const more = Object.entries(others).filter(([, value]) => value !== null && value !== "");
   if (more.length) parts.push(h("pre", { tabindex: "0" }, JSON.stringify(Object.fromEntries(more), null, 1)));
   parts.push(h("p", {}, h("a", { href: context.link({ step: "explain", view: null, query: { sample: found.sample } }) }, "Look inside with this")));

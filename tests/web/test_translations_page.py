@@ -1,0 +1,55 @@
+"""The studio with a network that translates: the answer has its attention, the data have pages, what cannot be says so."""
+
+import pytest
+
+from pellucid.tasks.translation import tiny
+from pellucid.verbs.predict import answer_to
+from pellucid.verbs.train import train
+from pellucid.verbs.trained import open_trained
+from pellucid.web import app as studio
+
+from .conftest import TOKEN, Served
+
+
+@pytest.fixture(scope="module")
+def translating(tmp_path_factory):
+    path = tmp_path_factory.mktemp("translating") / "runs" / "backwards"
+    for _ in train(tiny(), path):
+        pass
+    found = Served(studio.create_app(path.parent, token=TOKEN))
+    yield found, open_trained(path)
+    found.close()
+
+
+def test_a_text_is_translated_with_its_attention_as_the_command_line_does_it(translating):
+    served, trained = translating
+    found = served.post("/runs/backwards/predict", {"text": "ba ko mi"})
+    assert found.status == 200
+    answer = found.body["answer"]
+    sample = trained.task.takes.read("ba ko mi", trained.facts)["sample"]
+    assert answer["text"] == answer_to(trained, sample).text
+    assert answer["source"] == ["\u2581ba", "\u2581ko", "\u2581mi", "</s>"]
+    assert all(sum(row) == pytest.approx(1, abs=1e-4) for row in answer["attention"])
+    assert len(answer["attention"]) == len(answer["pieces"])
+    assert found.body["output"] is None
+
+
+def test_a_text_that_cannot_be_translated_is_refused_with_a_reason(translating):
+    served, _ = translating
+    found = served.post("/runs/backwards/predict", {"text": "   "})
+    assert found.status in (400, 422)
+    assert "nothing to translate" in str(found.body)
+
+
+def test_the_data_have_their_numbers_and_pictures(translating):
+    served, _ = translating
+    found = served.get("/tasks/translation/look?setting=tiny")
+    assert found.body["splits"] == {"train": 600, "valid": 100}
+    assert found.body["pictures"] == ["lengths", "pieces"]
+    picture = served.get("/tasks/translation/look/lengths.png?setting=tiny")
+    assert picture.bytes.startswith(b"\x89PNG")
+
+
+def test_what_only_classifiers_have_is_refused(translating):
+    served, _ = translating
+    assert served.get("/runs/backwards/mistakes").status == 404
