@@ -21,20 +21,7 @@ SOURCES = {
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Fetch the official files once, verify their checksums, or say where they lie."""
-    parser = Parser(
-        "data", "MNIST travels in the package; this is for the official files and the other data sets."
-    )
-    parser.add_argument("action", choices=("fetch", "verify", "where"))
-    parser.add_argument("task", help="whose data, such as digits")
-    parser.add_argument("--dataset", help="only this one of the task's data sets")
-    parser.add_argument(
-        "--classes", nargs="+", metavar="WORD", help="of sketches: Google's own files of these classes"
-    )
-    parser.add_argument(
-        "--form", choices=("ndjson", "bitmap", "binary"), default="ndjson", help="of these files"
-    )
-    parser.add_argument("--out", type=Path, default=Path("drawings"), help="the folder for these files")
-    flags = parser.read(words)
+    flags = _parser().read(words)
     if flags.classes:
         return _by_class(flags, screen), 0
     if flags.task not in SOURCES:
@@ -63,6 +50,23 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if problems:
         raise DataError(problems[0])
     return {"cache": str(download.cache()), "files": rows}, 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "data", "MNIST travels in the package; this is for the official files and the other data sets."
+    )
+    parser.add_argument("action", choices=("fetch", "verify", "where"))
+    parser.add_argument("task", help="whose data, such as digits")
+    parser.add_argument("--dataset", help="only this one of the task's data sets")
+    parser.add_argument(
+        "--classes", nargs="+", metavar="WORD", help="of sketches: Google's own files of these classes"
+    )
+    parser.add_argument(
+        "--form", choices=("ndjson", "bitmap", "binary"), default="ndjson", help="of these files"
+    )
+    parser.add_argument("--out", type=Path, default=Path("drawings"), help="the folder for these files")
+    return parser
 
 
 def _by_class(flags: Any, screen: Screen) -> dict[str, Any]:
