@@ -17,10 +17,12 @@ from pellucid.tasks import find
 from pellucid.verbs.train import described
 from pellucid.verbs.trained import Ready, Trained
 
+ONE_PASS = ("classes", "actions")  # what a task gives that a network says at once
+
 
 def export(trained: Trained, path: Path) -> onnx.Exported:
     """Write a network as ONNX and check it against the original; the file carries task and facts."""
-    if trained.task.gives != "classes":
+    if trained.task.gives not in ONE_PASS:
         raise UsageError(
             f"export writes networks that answer in one pass; {trained.task.name} gives "
             f"{trained.task.gives}, made step by step. Use the run itself with: pellucid predict"
