@@ -6,6 +6,8 @@ import { addProgress, addSpeed, emptyLog, rewind, secondsPerStep } from "../foll
 import { told } from "../form.js";
 import { duration } from "../numbers.js";
 import { failure } from "../problem.js";
+import { momentPanel } from "./moment.js";
+import { vitalsPanel } from "./vitals.js";
 
 const REDRAW_MS = 200; // at most so often: watching must not slow the training
 const SMOOTHING = 0.6;
@@ -30,11 +32,15 @@ class Cockpit {
     this.log = emptyLog();
     this.charts = new Map();
     this.drawn = 0;
-    this.parts = Object.fromEntries(["head", "alarm", "figures", "scores", "line", "settings"].map((name) => [name, h("div", { class: `cockpit-${name}` })]));
+    this.parts = Object.fromEntries(["head", "alarm", "figures", "scores", "line", "moment", "layers", "settings"].map((name) => [name, h("div", { class: `cockpit-${name}` })]));
     this.values = {};
     this.loss = h("p-curve");
     this.rate = h("p-curve");
-    put(element, this.parts.alarm, h("section", { class: "panel" }, this.parts.head, this.parts.figures), this.lossPanel(), this.parts.line, this.parts.scores, this.parts.settings);
+    put(element, this.parts.alarm, h("section", { class: "panel" }, this.parts.head, this.parts.figures), this.lossPanel(), this.parts.line, this.parts.moment, this.parts.scores, this.parts.layers, this.parts.settings);
+    this.moment = momentPanel(context);
+    this.vitals = vitalsPanel();
+    put(this.parts.moment, this.moment.node);
+    put(this.parts.layers, this.vitals.node);
     put(this.parts.settings, settings(this.run));
     this.parts.scores.classList.add("columns");
     this.parts.scores.append(section("Learning rate", "How far each update goes. It usually rises at first and falls towards the end.", this.rate));
@@ -135,6 +141,8 @@ class Cockpit {
     this.drawScores(chart);
     this.timeline(at);
     this.figures();
+    this.vitals.show(log, chart, (id, path) => `${run.id}/progress.jsonl[${id},${path}]`, this.slider ? Number(this.slider.value) : log.evaluations.length - 1);
+    this.look();
     this.bar.max = run.steps || 1;
     this.bar.value = log.steps.at(-1) ?? run.step ?? 0;
     const bad = log.bad;
@@ -175,6 +183,17 @@ class Cockpit {
     this.slider.value = String(index);
   }
 
+  /** Show the network of the moment; a training that goes on keeps more of them. */
+  look() {
+    const chosen = this.log.evaluations[this.slider ? Number(this.slider.value) : this.log.evaluations.length - 1];
+    if (!chosen || this.run.released) return;
+    const known = this.run.snapshots ?? [];
+    const fresh = this.run.status === "running" && chosen.step > (known.at(-1) ?? 0) && this.asked !== chosen.step;
+    this.asked = chosen.step;
+    if (fresh) this.learn().catch(() => {});
+    else this.moment.show(this.run, chosen.step);
+  }
+
   scrub(index) {
     const last = index === this.log.evaluations.length - 1;
     this.context.setState({ at: last ? null : this.log.evaluations[index].step });
@@ -203,6 +222,8 @@ class Cockpit {
     this.figure("learning rate", log.rates[last], this.ref(last, "learning_rate"), "g3");
     this.figure("ms a step", pace === null ? null : 1000 * pace, speed, "g3");
     this.figure("samples/s", pace === null ? null : (run.training?.batch_size ?? NaN) / pace, speed, "int");
+    const held = log.times.at(-1)?.memory;
+    if (held) this.figure("memory", held, `${run.id}/speed.jsonl[memory]`, "MB");
     put((this.values.left ??= this.parts.figures.appendChild(h("p", { class: "fine tick left" }))), left === null ? "" : `about ${duration(left)} left`);
   }
 
