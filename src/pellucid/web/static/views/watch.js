@@ -10,6 +10,7 @@ import { momentPanel } from "./moment.js";
 import { vitalsPanel } from "./vitals.js";
 
 const REDRAW_MS = 200; // at most so often: watching must not slow the training
+const LOOK_MS = 10_000; // as well: between two looks into a network that trains
 const SMOOTHING = 0.6;
 const SHARES = /accuracy|recall|precision|f1|share|auc|top/i;
 
@@ -187,11 +188,12 @@ class Cockpit {
   look() {
     const chosen = this.log.evaluations[this.slider ? Number(this.slider.value) : this.log.evaluations.length - 1];
     if (!chosen || this.run.released) return;
-    const known = this.run.snapshots ?? [];
-    const fresh = this.run.status === "running" && chosen.step > (known.at(-1) ?? 0) && this.asked !== chosen.step;
-    this.asked = chosen.step;
-    if (fresh) this.learn().catch(() => {});
-    else this.moment.show(this.run, chosen.step);
+    const fresh = chosen.step > (this.run.snapshots?.at(-1) ?? 0) && chosen.step !== this.asked;
+    if (!fresh) return this.moment.show(this.run, chosen.step);
+    const early = this.run.status === "running" && performance.now() - (this.looked ?? -Infinity) < LOOK_MS;
+    if (early) return;
+    [this.asked, this.looked] = [chosen.step, performance.now()];
+    this.learn().catch(() => {});
   }
 
   scrub(index) {
