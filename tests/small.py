@@ -61,8 +61,8 @@ def trained(task, path):
 
 
 def outcome(path):
-    """Return the bytes of what must be the same: weights, the last state of training, the log."""
+    """Return the bytes of what must be the same: weights, now and then, the last state, the log."""
     last = max((path / "resume").glob("step-*"))
-    return {
-        file.name: file.read_bytes() for file in (path / "weights.safetensors", last, path / "progress.jsonl")
-    }
+    files = (path / "weights.safetensors", last, path / "progress.jsonl")
+    moments = {f"snapshot {file.name}": file for file in (path / "snapshots").iterdir()}
+    return {name: file.read_bytes() for name, file in ({file.name: file for file in files} | moments).items()}

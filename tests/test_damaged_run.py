@@ -21,6 +21,7 @@ from pellucid.sealed import ZEROS, seal
 PLACE = Path("/run")
 ROUNDS = int(os.environ.get("PELLUCID_FUZZ", "300"))
 SMALL = ["task.json", "training.json", "facts.json", "environment.json", "progress.jsonl", "scores.json"]
+SNAPSHOT = "snapshots/step-000000000006.safetensors"
 STATES = [f"resume/step-{step:012d}.safetensors" for step in (4, 6)]
 
 
@@ -33,6 +34,7 @@ def fill(disk: SimulatedDisk, *, seed: int = 1, finish: bool = True) -> Run:
         if step in (4, 6):
             run.save_state({"w": torch.arange(30.0) + step, "rate": 0.1}, step=step)
     run.save_weights({"w": torch.arange(30.0)}, step=6, scores={"accuracy": 0.9})
+    run.snapshots.save({"w": torch.arange(30.0)}, step=6, scores={"accuracy": 0.9})
     if finish:
         run.finish()
     run.save_scores({"evaluate": {"accuracy": 0.9}})
@@ -53,7 +55,7 @@ def complaints(disk: SimulatedDisk) -> list[str]:
         run = Run.open(PLACE, disk=disk)
     except RunError as error:
         return [str(error)]
-    for look in (run.progress, run.weights, run.scores, run.state):
+    for look in (run.progress, run.weights, run.scores, run.state, lambda: run.snapshots.read(6)):
         try:
             result = look()
             found += result.warnings if look == run.state else []
@@ -69,7 +71,7 @@ def flips(data: bytes) -> Iterator[bytes]:
             yield data[:place] + bytes([data[place] ^ mask]) + data[place + 1 :]
 
 
-@pytest.mark.parametrize("name", [*SMALL, STATES[1], "weights.safetensors"])
+@pytest.mark.parametrize("name", [*SMALL, STATES[1], SNAPSHOT, "weights.safetensors"])
 def test_every_changed_byte_is_noticed(name):
     disk = new()
     assert complaints(disk) == []
@@ -81,7 +83,7 @@ def test_every_changed_byte_is_noticed(name):
         assert any(name in text for text in told), told
 
 
-@pytest.mark.parametrize("name", [*SMALL, STATES[1], "weights.safetensors"])
+@pytest.mark.parametrize("name", [*SMALL, STATES[1], SNAPSHOT, "weights.safetensors"])
 def test_every_truncation_is_noticed(name):
     disk = new()
     whole = disk.read(PLACE / name, 10**6)
@@ -112,7 +114,7 @@ def mutated(data: bytes, other: bytes, draw: random.Random) -> bytes:
 
 def test_random_damage_anywhere_is_noticed():
     draw, missed = random.Random(6), []
-    names = [*SMALL, *STATES, "weights.safetensors"]
+    names = [*SMALL, *STATES, SNAPSHOT, "weights.safetensors"]
     clean, foreign = new(), new(seed=2)
     for number in range(ROUNDS):
         name = draw.choice(names)

@@ -34,9 +34,8 @@ def commands(server, tmp_path):
 def outcome(run):
     """Return the bytes of what must be the same: weights, the last state of training, the log."""
     last = max((run / "resume").glob("step-*"))
-    return {
-        path.name: path.read_bytes() for path in (run / "weights.safetensors", last, run / "progress.jsonl")
-    }
+    files = [run / "weights.safetensors", last, run / "progress.jsonl", *(run / "snapshots").iterdir()]
+    return {str(path.relative_to(run)): path.read_bytes() for path in files}
 
 
 def go(commands, run, flags, **how):

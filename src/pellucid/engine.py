@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -45,6 +45,14 @@ class Learner(Protocol):
         """Continue from what ``state_dict`` returned."""
 
 
+@runtime_checkable
+class Watchable(Protocol):
+    """A learner that can also tell how each layer fares."""
+
+    def vitals(self) -> dict[str, dict[str, float]]:
+        """Return numbers of each layer by name, after an evaluation."""
+
+
 def fit(learner: Learner, *, start: int = 0) -> Iterator[Progress]:
     """Train from step ``start`` to the end of the learner's clock, yielding ``Progress`` after every step.
 
@@ -69,6 +77,7 @@ def fit(learner: Learner, *, start: int = 0) -> Iterator[Progress]:
             scores={name: score.to_json() for name, score in scores.items()} if scores else None,
             seconds=perf_counter() - began,
             evaluating=evaluating,
+            layers=learner.vitals() if scores and isinstance(learner, Watchable) else None,
         )
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from pellucid import device, optimizers, seeding
+from pellucid import device, optimizers, seeding, vitals
 from pellucid.errors import NonFinite, RunError, UsageError
 from pellucid.finite import finite, first_non_finite, numbers
 from pellucid.metrics import Score
@@ -113,6 +113,7 @@ class Supervised:
             NonFinite: the loss or a gradient is not finite, and the weights are as they were; or a weight is
                 not finite after the step.
         """
+        self.optimizer.zero_grad(set_to_none=True)
         seeding.seed_step(self.training.seed, step, rank())
         self.network.train()
         inputs, targets = batch
@@ -127,7 +128,6 @@ class Supervised:
         for layer in self.bounded:
             layer.constrain()
         self._require(finite([p.detach() for p in self.parameters]), loss.detach(), inputs, step)
-        self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update_parameters(self.network)
         return loss.detach()
@@ -135,6 +135,16 @@ class Supervised:
     def evaluate(self) -> dict[str, Score]:
         """Score the weights that would be kept now on the validation set."""
         return self.task.metrics(*self.validated(), self.facts)
+
+    def vitals(self) -> vitals.Vitals:
+        """Return the norm of each layer's last gradient, and the share of units that fell silent."""
+        found = vitals.gradients(self.network)
+        if not any(isinstance(part, vitals.RECTIFIERS) for part in self.network.modules()):
+            return found
+        first = torch.arange(min(vitals.SAMPLES, len(self.valid)))
+        inputs, _ = self.task.prepare(*self.valid[first], facts=self.facts)
+        whole = isinstance(inputs, Tensor)  # some networks take several things at once
+        return found | (vitals.silent(self._kept(), inputs.to(self.device)) if whole else {})
 
     def validated(self) -> tuple[Tensor, Tensor]:
         """Return outputs and targets of the validation set, with the weights that would be kept now.

@@ -9,6 +9,7 @@ lines are chained by CRCs, and each saved state says how far the log must reach.
     environment.json                      where; the checksums of the three; whether training is finished
     progress.jsonl speed.jsonl            the metric log (deterministic) and its times (not)
     weights.safetensors                   the best weights so far
+    snapshots/step-000000001200.safetensors  the weights at evaluations, to look back at, where they fit
     resume/step-000000001200.safetensors  the newest two states of training
     scores.json pictures/ report.html     what evaluating and explaining add
     training.lock                         only while a process trains
@@ -40,6 +41,7 @@ from pellucid.errors import RunError, UsageError, near
 from pellucid.journal import Journal
 from pellucid.lock import held, holder
 from pellucid.sealed import JSON_LIMIT, from_json, read_sealed, sealed_document, to_json
+from pellucid.snapshots import Snapshots, read_weights, weights_file
 from pellucid.tensorfile import (
     FILE_LIMIT,
     flatten,
@@ -75,6 +77,7 @@ class Progress:
         scores: validation scores as JSON (``{"accuracy": {"value", "low", "high", "n"}}``) after evaluating.
         seconds: since training started; not part of the deterministic line.
         evaluating: how many of them went into validation.
+        layers: how each layer fares, as ``vitals`` tells it, after evaluating.
     """
 
     step: int
@@ -85,6 +88,7 @@ class Progress:
     scores: dict[str, Any] | None = None
     seconds: float = 0.0
     evaluating: float = 0.0
+    layers: dict[str, dict[str, float]] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the line of the log: equal runs give equal lines."""
@@ -94,7 +98,8 @@ class Progress:
             "loss": float(self.loss),
             "learning_rate": self.learning_rate,
         }
-        return line if self.scores is None else line | {"scores": self.scores}
+        further = {"scores": self.scores, "layers": self.layers}
+        return line | {name: value for name, value in further.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,7 @@ class Run:
         self._hashes = {name: seals[name] for name in DOCUMENTS}
         self._identity = hashlib.sha256("".join(self._hashes.values()).encode()).hexdigest()
         self._journal = Journal(path / "progress.jsonl", path / "speed.jsonl", disk, self._identity)
+        self.snapshots = Snapshots(path, disk, self._hashes, self._check_owner)
         self._waiting: list[tuple[Progress, dict[str, Any] | None]] = []
         self._flushed = time.monotonic()
         self._trusted: set[str] = set()  # names of states that this process wrote or verified
@@ -226,6 +232,7 @@ class Run:
         """Drop the log's lines after ``step``, damaged ones too; the run is then unfinished."""
         for folder in (self.path, self.path / "resume"):
             remove_leftovers(self.disk, folder)
+        self.snapshots.tidy()
         self._waiting.clear()
         if self._finished:
             self._write_finished(None)
@@ -259,8 +266,8 @@ class Run:
     ) -> None:
         """Replace weights.safetensors."""
         self.sync()
-        metadata = {**self._hashes, "step": str(step), "scores": to_json(scores, "scores").decode()}
-        replace(self.disk, self.path / "weights.safetensors", pack(tensors, metadata))
+        data = weights_file(tensors, self._hashes, step=step, scores=scores)
+        replace(self.disk, self.path / "weights.safetensors", data)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the weights, and ``{"step": int, "scores": dict or None}`` among the metadata.
@@ -268,14 +275,7 @@ class Run:
         Raises:
             RunError: missing, damaged, or of another run.
         """
-        path = self.path / "weights.safetensors"
-        tensors, found = read_tensors(path, self.disk)
-        self._check_owner(found, path)
-        try:
-            scores = from_json(b'{"scores":%s}' % found["scores"].encode(), path)
-            return tensors, {**found, "step": int(found["step"]), **scores}
-        except (KeyError, ValueError) as error:
-            raise RunError(f"{path} is damaged: its metadata lack step or scores ({error})") from None
+        return read_weights(self.path / "weights.safetensors", self.disk, self._check_owner)
 
     def _check_owner(self, metadata: dict[str, str], path: Path) -> None:
         for name, recorded in self._hashes.items():

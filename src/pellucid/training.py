@@ -61,6 +61,8 @@ class Training:
     """stop early after so many evaluations without a better one; None never"""
     keep: Literal["best", "last"] = "best"
     """which weights the run keeps, by validation score"""
+    snapshots: float = 32.0
+    """megabytes for the weights at evaluations, kept to look back at; 0 keeps none"""
     seed: int = 0
     """of the first weights, the order of samples, augmentation and dropout"""
     limit: int | None = None
@@ -93,6 +95,8 @@ class Training:
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise UsageError(f"--{name} is {value}; it must be at least 0 and below 1")
+        if not 0 <= self.snapshots < math.inf:
+            raise UsageError(f"--snapshots is {self.snapshots}; it must be 0 or more megabytes")
         for name, most in MOST.items():
             value = getattr(self, name)
             if value is not None and not 0 <= value <= most:

@@ -21,7 +21,7 @@ from pellucid.verbs.scene import Scene, name_of
 from pellucid.zoo import released
 
 REFERENCE = re.compile(
-    r"([\w.-]{1,100})(?:@([0-9a-f]{8}))?/([\w:.-]{1,80})/([^/\[\]]{1,400})(?:\[([\d,]*)\])?"
+    r"([\w.-]{1,100}(?:~\d{1,12})?)(?:@([0-9a-f]{8}))?/([\w:.-]{1,80})/([^/\[\]]{1,400})(?:\[([\d,]*)\])?"
 )
 ZOO = "zoo."
 BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64, 1: np.uint8}
@@ -121,9 +121,10 @@ def open_scene(reference: Reference, source: str | None = None) -> Scene:
         UsageError: no such run, or the file is not the input that the reference names.
         RunError: the run's weights are no longer those of the reference.
     """
-    path = located(reference.run)
-    ready = trained.open_trained(path)
-    weights = fingerprint(path)
+    name, step = trained.moment_of(reference.run)
+    path = located(name)
+    ready = trained.open_trained(path, step=step)
+    weights = fingerprint(path, step)
     if reference.weights not in ("", weights):
         raise RunError(
             f"{reference.run}: its weights are {weights} now, not {reference.weights}; the number "
@@ -150,9 +151,9 @@ def located(identifier: str) -> Path:
     return every[identifier]
 
 
-def fingerprint(path: Path) -> str:
-    """Return the first eight digits of the SHA-256 of a run's weights."""
-    return hashlib.sha256((path / trained.WEIGHTS).read_bytes()).hexdigest()[:8]
+def fingerprint(path: Path, step: int | None = None) -> str:
+    """Return the first eight digits of the SHA-256 of a run's weights, or of those at a step."""
+    return hashlib.sha256(trained.weights_at(path, step).read_bytes()).hexdigest()[:8]
 
 
 def _element(values: np.ndarray, wanted: Reference) -> np.generic | None:

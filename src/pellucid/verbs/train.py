@@ -17,6 +17,7 @@ from pellucid.engine import Learner
 from pellucid.errors import NonFinite, RunError
 from pellucid.processes import any_of, rank, world
 from pellucid.run import Progress, Run
+from pellucid.snapshots import is_kept
 from pellucid.task import Task
 from pellucid.verbs.trained import restored
 
@@ -107,7 +108,7 @@ def _steps(
     try:
         for progress in _until_exhausted(task, learner, start, evaluations):
             if run is not None and (progress.scores is not None or progress.step % LOG_EVERY == 0):
-                run.log(progress, {"saving": saving})
+                run.log(progress, {"saving": saving, "memory": device.memory()})
             if run is not None and progress.scores is not None:
                 began = perf_counter()
                 _keep(task, learner, run, evaluations)
@@ -142,7 +143,20 @@ def _keep(task: Task, learner: Learner, run: Run, evaluations: list[dict[str, An
         weights = learner.weights()
         _require_finite(weights, step)
         run.save_weights(weights, step=step, scores=scores)
+    _snapshot(task, learner, run, step, scores)
     _save_state(learner, run, step)
+
+
+def _snapshot(task: Task, learner: Learner, run: Run, step: int, scores: dict[str, Any]) -> None:
+    """Keep the weights of this evaluation, if those of the whole training may be kept."""
+    if not task.training.snapshots:
+        return
+    weights, clock = learner.weights(), learner.clock
+    size = sum(tensor.nbytes for tensor in weights.values())
+    most = task.training.snapshots * 2**20
+    if is_kept(step, steps=clock.steps, every=clock.evaluate_every, size=size, most=most):
+        _require_finite(weights, step)
+        run.snapshots.save(weights, step=step, scores=scores)
 
 
 def _save_state(learner: Learner, run: Run, step: int) -> None:

@@ -13,11 +13,13 @@ from torch import nn
 from pellucid import config, tasks
 from pellucid.errors import RunError, UsageError, near
 from pellucid.run import Run
+from pellucid.snapshots import file_of
 from pellucid.task import Task
 from pellucid.zoo import released
 
 RUNS = Path("runs")
 WEIGHTS = "weights.safetensors"
+MOMENT = "~"  # between a run's identifier and a step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,18 +44,21 @@ class Trained(Ready):
     run: Run
 
 
-def open_trained(reference: str | Path, kind: type[Task] | None = None) -> Trained:
+def open_trained(
+    reference: str | Path, kind: type[Task] | None = None, *, step: int | None = None
+) -> Trained:
     """Open a run directory, or a released model by name: "digits" or "digits/mlp".
 
     Args:
         kind: the task's class, for a task that is not one of ours.
+        step: of one of the run's snapshots, instead of the weights that it kept.
     Raises:
         UsageError: nothing has this name.
         RunError: the run cannot be read, or its weights do not fit its task.
     """
     run = Run.open(locate(reference))
     task = restored(run, kind)
-    weights, saved = run.weights()
+    weights, saved = run.weights() if step is None else run.snapshots.read(step)
     facts = run.facts
     if "sure_above" in (saved["scores"] or {}):  # chosen on validation, and needed to answer
         facts = {**facts, "sure_above": saved["scores"]["sure_above"]["value"]}
@@ -80,6 +85,23 @@ def open_trained(reference: str | Path, kind: type[Task] | None = None) -> Train
     network = task.model(run.facts)
     network.load_state_dict({name: tensor.to(mine[name].dtype) for name, tensor in weights.items()})
     return Trained(run=run, task=task, facts=facts, network=network.eval().requires_grad_(False))
+
+
+def moment_of(identifier: str) -> tuple[str, int | None]:
+    """Return the run and the step of "digits-cnn-1~1200"; None where no step is said.
+
+    Raises:
+        UsageError: what stands for the step is no number.
+    """
+    run, mark, step = identifier.partition(MOMENT)
+    if mark and not (step.isascii() and step.isdecimal() and len(step) <= 12):
+        raise UsageError(f'"{identifier[:80]}": expected RUN{MOMENT}STEP, such as digits-cnn-1{MOMENT}1200')
+    return run, int(step) if mark else None
+
+
+def weights_at(run: Path, step: int | None) -> Path:
+    """Return the file of a run's weights, or of those at a step."""
+    return run / WEIGHTS if step is None else file_of(run, step)
 
 
 def next_run(task: Task) -> Path:

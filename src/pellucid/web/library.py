@@ -27,7 +27,7 @@ from pellucid.task import Data, Task
 from pellucid.verbs.evaluate import Tested
 from pellucid.verbs.predict import prepared
 from pellucid.verbs.scene import name_of
-from pellucid.verbs.trained import WEIGHTS, Trained, open_trained
+from pellucid.verbs.trained import Trained, moment_of, open_trained, weights_at
 from pellucid.web.refusals import Refusal
 from pellucid.zoo import released
 
@@ -139,19 +139,23 @@ class Library:
     def open(self, run: str) -> Opened:
         """Return a run's network with its weights; opened again when the weights change.
 
+        Args:
+            run: an identifier, or one of a moment: "digits-cnn-1~1200".
         Raises:
             Refusal: there is no such run, or it has no weights yet.
             RunError: it cannot be read.
         """
-        path = self.path(run)
+        name, step = moment_of(run)
+        path = self.path(name)
+        file = weights_at(path, step)
         try:
-            status = (path / WEIGHTS).stat()
+            status = file.stat()
         except OSError:
-            raise Refusal(
-                409, "untrained", "no weights are saved yet; wait for the first evaluation"
-            ) from None
+            said = "no weights are saved yet; wait for the first evaluation"
+            said = said if step is None else f"the weights at step {step} were not kept"
+            raise Refusal(409, "untrained", said) from None
         key = (run, status.st_mtime_ns, status.st_size, status.st_ino)
-        opened = self._opened.get(key, lambda: self._open(run, path))
+        opened = self._opened.get(key, lambda: self._open(run, file, step))
         self._lately[run] = (opened, time.monotonic())
         return opened
 
@@ -160,10 +164,11 @@ class Library:
         found = self._lately.get(run)
         return found[0] if found and time.monotonic() - found[1] < SECONDS_BETWEEN_LOOKS else None
 
-    def _open(self, run: str, path: Path) -> Opened:
-        sha8 = hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()[:8]
+    def _open(self, run: str, file: Path, step: int | None) -> Opened:
+        sha8 = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
+        path = self.path(moment_of(run)[0])
         name = Run.open(path).task.get("task")
-        return Opened(run, sha8, open_trained(path, self.kinds.get(str(name))))
+        return Opened(run, sha8, open_trained(path, self.kinds.get(str(name)), step=step))
 
     def data(self, task: Task) -> Data:
         """Return the material of a task, read once."""

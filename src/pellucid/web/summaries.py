@@ -83,6 +83,7 @@ def details(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
         "environment": run.environment,
         "card": card.read_text("utf-8") if card.is_file() else None,
         "pictures": sorted(run.pictures()),
+        "snapshots": run.snapshots.steps(),
         "has": {
             "weights": (path / WEIGHTS).is_file(),
             "scores": bool(found["scores"]),

@@ -4,6 +4,8 @@ import { h, put } from "./dom.js";
 import "./elements/p-help.js";
 import { failure } from "./problem.js";
 import { STEPS, carried, format, parse, rewrite } from "./router.js";
+import { latest } from "./lens.js";
+import { momentBar, momentOf } from "./moments.js";
 import { drawSide } from "./side.js";
 import welcome from "./views/welcome.js";
 
@@ -81,9 +83,25 @@ async function draw(mine) {
   if (!view) return put(article, h("h1", {}, NAMES[place.step]), nothing(task, run));
   if (task) put(article, h("h1", { tabindex: "-1" }, view.title), view.lead ? h("p", { class: "lead" }, view.lead) : null);
   const room = h("div", { class: "room" });
+  if (run && view.step === "explain") article.append(momentBar(run, place.query.at, latest((step) => go(step))) ?? "");
   article.append(room);
+  await mount(mine, view, room, task, run);
+
+  /** To another moment of the training: the bar stays, so that it can be dragged. */
+  async function go(step) {
+    if (mine !== turn) return;
+    leave();
+    leave = () => {};
+    put(room);
+    context(task, run).setState({ at: step });
+    await mount(mine, view, room, task, run);
+  }
+}
+
+async function mount(mine, view, room, task, run) {
   try {
-    const made = await view.mount(room, context(task, run));
+    const looked = view.step === "explain" ? momentOf(run, place.query.at) : run;
+    const made = await view.mount(room, context(task, looked));
     const dispose = typeof made === "function" ? made : () => {};
     if (mine === turn) leave = dispose;
     else dispose();

@@ -3,7 +3,7 @@
 /**
  * @typedef {object} Log
  * @property {number[]} steps @property {number[]} losses @property {number[]} rates @property {number[]} epochs
- * @property {{step: number, scores: Record<string, {value, low, high, n}>, line: number}[]} evaluations
+ * @property {{step: number, scores: Record<string, {value, low, high, n}>, layers: Record<string, any>|null, line: number}[]} evaluations
  * @property {{step: number, seconds: number, evaluating: number}[]} times
  * @property {number|null} bad the first step whose loss is not a number
  */
@@ -23,7 +23,7 @@ export function addProgress(log, line, id) {
   log.rates.push(line.learning_rate);
   log.epochs.push(line.epoch);
   if (log.bad === null && !Number.isFinite(loss)) log.bad = line.step;
-  if (line.scores) log.evaluations.push({ step: line.step, scores: line.scores, line: id });
+  if (line.scores) log.evaluations.push({ step: line.step, scores: line.scores, layers: line.layers ?? null, line: id });
 }
 
 /** Forget the lines after the first so many: a resumed training goes back to its newest saved state. */

@@ -6,7 +6,7 @@
  */
 
 export const STEPS = ["look", "train", "test", "explain", "use"];
-export const CARRIED = ["sample"]; // what stays in the hash when the view changes
+export const CARRIED = ["sample", "at"]; // what stays in the hash when the view changes
 
 /** Read a hash. @param {string} hash @returns {Place} */
 export function parse(hash) {

@@ -7,7 +7,7 @@ import { copyable } from "./copy.js";
 import { h, put } from "./dom.js";
 import { failure } from "./problem.js";
 
-const OF_A_TENSOR = /^[\w.-]+@[0-9a-f]{8}\//;
+const OF_A_TENSOR = /^[\w.~-]+@[0-9a-f]{8}\//;
 let card = null;
 
 /** Open the card of a reference. @param {string} ref */

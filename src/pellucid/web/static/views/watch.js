@@ -6,8 +6,11 @@ import { addProgress, addSpeed, emptyLog, rewind, secondsPerStep } from "../foll
 import { told } from "../form.js";
 import { duration } from "../numbers.js";
 import { failure } from "../problem.js";
+import { momentPanel } from "./moment.js";
+import { vitalsPanel } from "./vitals.js";
 
 const REDRAW_MS = 200; // at most so often: watching must not slow the training
+const LOOK_MS = 10_000; // as well: between two looks into a network that trains
 const SMOOTHING = 0.6;
 const SHARES = /accuracy|recall|precision|f1|share|auc|top/i;
 
@@ -30,11 +33,15 @@ class Cockpit {
     this.log = emptyLog();
     this.charts = new Map();
     this.drawn = 0;
-    this.parts = Object.fromEntries(["head", "alarm", "figures", "scores", "line", "settings"].map((name) => [name, h("div", { class: `cockpit-${name}` })]));
+    this.parts = Object.fromEntries(["head", "alarm", "figures", "scores", "line", "moment", "layers", "settings"].map((name) => [name, h("div", { class: `cockpit-${name}` })]));
     this.values = {};
     this.loss = h("p-curve");
     this.rate = h("p-curve");
-    put(element, this.parts.alarm, h("section", { class: "panel" }, this.parts.head, this.parts.figures), this.lossPanel(), this.parts.line, this.parts.scores, this.parts.settings);
+    put(element, this.parts.alarm, h("section", { class: "panel" }, this.parts.head, this.parts.figures), this.lossPanel(), this.parts.line, this.parts.moment, this.parts.scores, this.parts.layers, this.parts.settings);
+    this.moment = momentPanel(context);
+    this.vitals = vitalsPanel();
+    put(this.parts.moment, this.moment.node);
+    put(this.parts.layers, this.vitals.node);
     put(this.parts.settings, settings(this.run));
     this.parts.scores.classList.add("columns");
     this.parts.scores.append(section("Learning rate", "How far each update goes. It usually rises at first and falls towards the end.", this.rate));
@@ -135,6 +142,8 @@ class Cockpit {
     this.drawScores(chart);
     this.timeline(at);
     this.figures();
+    this.vitals.show(log, chart, (id, path) => `${run.id}/progress.jsonl[${id},${path}]`, this.slider ? Number(this.slider.value) : log.evaluations.length - 1);
+    this.look();
     this.bar.max = run.steps || 1;
     this.bar.value = log.steps.at(-1) ?? run.step ?? 0;
     const bad = log.bad;
@@ -175,6 +184,18 @@ class Cockpit {
     this.slider.value = String(index);
   }
 
+  /** Show the network of the moment; a training that goes on keeps more of them. */
+  look() {
+    const chosen = this.log.evaluations[this.slider ? Number(this.slider.value) : this.log.evaluations.length - 1];
+    if (!chosen || this.run.released) return;
+    const fresh = chosen.step > (this.run.snapshots?.at(-1) ?? 0) && chosen.step !== this.asked;
+    if (!fresh) return this.moment.show(this.run, chosen.step);
+    const early = this.run.status === "running" && performance.now() - (this.looked ?? -Infinity) < LOOK_MS;
+    if (early) return;
+    [this.asked, this.looked] = [chosen.step, performance.now()];
+    this.learn().catch(() => {});
+  }
+
   scrub(index) {
     const last = index === this.log.evaluations.length - 1;
     this.context.setState({ at: last ? null : this.log.evaluations[index].step });
@@ -203,6 +224,8 @@ class Cockpit {
     this.figure("learning rate", log.rates[last], this.ref(last, "learning_rate"), "g3");
     this.figure("ms a step", pace === null ? null : 1000 * pace, speed, "g3");
     this.figure("samples/s", pace === null ? null : (run.training?.batch_size ?? NaN) / pace, speed, "int");
+    const held = log.times.at(-1)?.memory;
+    if (held) this.figure("memory", held, `${run.id}/speed.jsonl[memory]`, "MB");
     put((this.values.left ??= this.parts.figures.appendChild(h("p", { class: "fine tick left" }))), left === null ? "" : `about ${duration(left)} left`);
   }
 
