@@ -83,7 +83,6 @@ MADE = {  # picture of the docs -> file that a command wrote
     "lr-find": "lr-find.png",
     "sketches-stages": "sketches/cat-stages.png",
     "atari-way": "look-atari/way.png",
-    "atari-episodes": "runs/catch/pictures/episodes.png",
     "atari-moment": "explain-atari/moment.png",
     "images-samples": "look-images/samples.png",
     "images-photo": "explain-shape/photo.png",

@@ -9,6 +9,7 @@ Machado et al. 2018 (arXiv:1709.06009), Young and Tian 2019 (arXiv:1903.03176).
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -292,6 +293,7 @@ def _ale() -> Any:
 
 
 def _minatar() -> Any:
+    logging.disable(logging.WARNING)  # it misses packages for drawing, which is done here
     try:
         import minatar
     except ImportError:
@@ -299,4 +301,6 @@ def _minatar() -> Any:
             "atari: MinAtar is not installed; install it with: pip install MinAtar (it is under the GPL-3, "
             "therefore apart), or try --game catch, which needs nothing"
         ) from None
+    finally:
+        logging.disable(logging.NOTSET)
     return minatar
