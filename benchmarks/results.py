@@ -28,6 +28,11 @@ SENTENCES_COLUMNS = (
     *("date", "name", "dataset", "score", "deviation", "scores", "n"),
     *("protocol", "paper", "source", "seconds", "command", "machine"),
 )
+TRANSLATION = FOLDER / "translation.csv"
+TRANSLATION_COLUMNS = (
+    *("date", "name", "search", "score", "value", "low", "high", "n", "bar", "signature"),
+    *("parameters", "epochs", "seconds", "command", "machine"),
+)
 SERVE = FOLDER / "serve.csv"
 SERVE_COLUMNS = (
     *("date", "model", "input", "phase", "rate", "seconds", "sent", "answered", "shed", "failed", "hung"),

@@ -20,10 +20,6 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
     target = _target(flags.target, trained.facts.get("classes", []))
     folder = flags.out or Path("runs") / f"explain-{trained.task.name}"
-    if trained.task.gives == "text":
-        from pellucid.cli import translations
-
-        return translations.explain(trained, flags.input, folder, screen), 0
     if trained.task.takes.kind == "text":
         from pellucid.cli import texts
 

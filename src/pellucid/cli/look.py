@@ -37,10 +37,6 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if not 0 <= flags.index < len(data.train):
         raise UsageError(f"--index is {flags.index}; there are training samples 0 to {len(data.train) - 1}")
     folder = flags.out or Path("runs") / f"look-{task.name}"
-    if task.gives == "text":
-        from pellucid.cli import translations
-
-        return translations.look(data, flags.index, folder, screen), 0
     if task.takes.kind == "text":
         from pellucid.cli import texts
 

@@ -24,10 +24,6 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     from pellucid.verbs.answers import Answers, inputs_of, printable
 
     trained = predict.searching(trained, flags.beam, flags.length_penalty)
-    if trained.task.gives == "text":
-        from pellucid.cli import translations
-
-        return translations.predict(trained, flags.inputs, flags.show, screen), 0
     if trained.task.takes.kind == "text":
         from pellucid.cli import texts
 

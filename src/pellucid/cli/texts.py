@@ -17,6 +17,8 @@ SHOWN = 100  # characters of a text in a line of answers
 
 def look(task: Any, data: Any, index: int, folder: Path, screen: Screen) -> dict[str, Any]:
     """Tell what there is: counts, lengths, words, one text as numbers; write the pictures."""
+    if task.gives == "text":
+        return translations().look(data, index, folder, screen)
     from pellucid.cli.pictures import write
     from pellucid.verbs import texts
 
@@ -90,6 +92,8 @@ def predict(trained: Any, words: Sequence[str], show: Path | None, screen: Scree
     Raises:
         PellucidError: some could not be answered; ``found`` has the answers to the others.
     """
+    if trained.task.gives == "text":
+        return translations().predict(trained, words, show, screen)
     from pellucid.verbs import predict as verb
 
     answers: list[dict[str, Any]] = []
@@ -132,6 +136,8 @@ def predict(trained: Any, words: Sequence[str], show: Path | None, screen: Scree
 
 def explain(trained: Any, word: str, target: int | None, folder: Path, screen: Screen) -> dict[str, Any]:
     """Tell which words and n-grams moved the answer, and which training texts are alike."""
+    if trained.task.gives == "text":
+        return translations().explain(trained, word, folder, screen)
     from pellucid.cli.pictures import write
     from pellucid.verbs import predict as verb
     from pellucid.verbs import texts
@@ -162,6 +168,13 @@ def explain(trained: Any, word: str, target: int | None, folder: Path, screen: S
         for each in found.nearest:
             screen.show(f"  {each['similarity']:.2f}  {each['class']}  {each['text'][:SHOWN]}")
     return {**found.to_json(), "pictures": [str(write(folder, "words", found.picture(), screen))]}
+
+
+def translations() -> Any:
+    """Return the room of texts that are answered with text; it builds on this one."""
+    from pellucid.cli import translations as room
+
+    return room
 
 
 def _tell_grams(found: Any, screen: Screen) -> None:
