@@ -163,7 +163,7 @@ def decoding(trained: Any, source: torch.Tensor, name: str) -> Callable[[], floa
 
 
 def again(trained: Any, source: torch.Tensor) -> tuple[Callable[[], float], Callable[[], float]]:
-    """Return greedy writing of 64 sentences, ``LONG`` pieces: incremental, and all of them each time."""
+    """Return greedy writing of 64 sentences of ``LONG`` pieces: incremental, and all again for each."""
     network, some = trained.network, source[:64].long()
 
     def incremental() -> float:

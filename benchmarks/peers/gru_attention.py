@@ -3,7 +3,7 @@
     python benchmarks/peers/gru_attention.py --out runs/gru [--epochs 24] [--precision bf16]
 
 Two layers of a GRU read the source in both directions, two more write, and what they write looks at the
-source through one attention (Luong et al. 2015, "general"); a whole sentence in training goes through that
+source through one attention (Luong et al. 2015, "general"); in training a whole sentence goes through that
 GRU in one call, the fastest way there is for it. Embeddings and scores share one table, as in our default.
 """
 

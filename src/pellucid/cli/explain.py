@@ -23,7 +23,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if trained.task.takes.kind == "text":
         from pellucid.cli import texts
 
-        return texts.explain(trained, flags.input, target, folder, screen), 0
+        return texts.room(trained.task).explain(trained, flags.input, target, folder, screen), 0
     stages, _ = predict.stages_of(trained, flags.input)
     sample = predict.raw_sample(stages)
     found = explain.explain(trained, sample, target)

@@ -40,7 +40,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if task.takes.kind == "text":
         from pellucid.cli import texts
 
-        return texts.look(task, data, flags.index, folder, screen), 0
+        return texts.room(task).look(task, data, flags.index, folder, screen), 0
     found = look.counts(data)
     _tell(found, screen)
     found |= {"found": data.facts["found"]} if "found" in data.facts else {}

@@ -27,7 +27,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if trained.task.takes.kind == "text":
         from pellucid.cli import texts
 
-        return texts.predict(trained, flags.inputs, flags.show, screen), 0
+        return texts.room(trained.task).predict(trained, flags.inputs, flags.show, screen), 0
     answers: list[dict[str, Any]] = []
     problems: list[PellucidError] = []
     drawn: list[str] = []

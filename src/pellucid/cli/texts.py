@@ -15,10 +15,17 @@ AT_ONCE = 200  # texts that are answered together
 SHOWN = 100  # characters of a text in a line of answers
 
 
+def room(task: Any) -> Any:
+    """Return the module that shows this task's answers to texts: this one, or that of translations."""
+    if task.gives != "text":
+        return sys.modules[__name__]
+    from pellucid.cli import translations
+
+    return translations
+
+
 def look(task: Any, data: Any, index: int, folder: Path, screen: Screen) -> dict[str, Any]:
     """Tell what there is: counts, lengths, words, one text as numbers; write the pictures."""
-    if task.gives == "text":
-        return translations().look(data, index, folder, screen)
     from pellucid.cli.pictures import write
     from pellucid.verbs import texts
 
@@ -92,8 +99,6 @@ def predict(trained: Any, words: Sequence[str], show: Path | None, screen: Scree
     Raises:
         PellucidError: some could not be answered; ``found`` has the answers to the others.
     """
-    if trained.task.gives == "text":
-        return translations().predict(trained, words, show, screen)
     from pellucid.verbs import predict as verb
 
     answers: list[dict[str, Any]] = []
@@ -136,8 +141,6 @@ def predict(trained: Any, words: Sequence[str], show: Path | None, screen: Scree
 
 def explain(trained: Any, word: str, target: int | None, folder: Path, screen: Screen) -> dict[str, Any]:
     """Tell which words and n-grams moved the answer, and which training texts are alike."""
-    if trained.task.gives == "text":
-        return translations().explain(trained, word, folder, screen)
     from pellucid.cli.pictures import write
     from pellucid.verbs import predict as verb
     from pellucid.verbs import texts
@@ -168,13 +171,6 @@ def explain(trained: Any, word: str, target: int | None, folder: Path, screen: S
         for each in found.nearest:
             screen.show(f"  {each['similarity']:.2f}  {each['class']}  {each['text'][:SHOWN]}")
     return {**found.to_json(), "pictures": [str(write(folder, "words", found.picture(), screen))]}
-
-
-def translations() -> Any:
-    """Return the room of texts that are answered with text; it builds on this one."""
-    from pellucid.cli import translations as room
-
-    return room
 
 
 def _tell_grams(found: Any, screen: Screen) -> None:

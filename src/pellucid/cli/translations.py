@@ -18,7 +18,7 @@ WAITING = 4 * AT_ONCE  # lines that are read ahead
 LEAST_SHARE = 0.1  # of a look that stands in the table of an alignment
 
 
-def look(data: Any, index: int, folder: Path, screen: Screen) -> dict[str, Any]:
+def look(task: Any, data: Any, index: int, folder: Path, screen: Screen) -> dict[str, Any]:
     """Tell what there is: counts, lengths, pieces, one pair as numbers; write the pictures."""
     from pellucid.cli.pictures import write
     from pellucid.verbs import translations
@@ -98,8 +98,8 @@ def predict(trained: Any, words: Sequence[str], show: Path | None, screen: Scree
     return {"answers": answers}
 
 
-def explain(trained: Any, word: str, folder: Path, screen: Screen) -> dict[str, Any]:
-    """Draw where every layer looked, and tell which words each word was written from."""
+def explain(trained: Any, word: str, target: int | None, folder: Path, screen: Screen) -> dict[str, Any]:
+    """Draw where every layer looked, and tell which words each word was written from; there is no target."""
     from pellucid.cli.pictures import write
     from pellucid.verbs import predict as verb
     from pellucid.verbs import translations
