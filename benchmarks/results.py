@@ -33,6 +33,11 @@ ATARI = FOLDER / "atari.csv"
 ATARI_COLUMNS = (
     *("date", "game", "player", "steps", "score", "low", "high", "deviation", "n", "command", "machine"),
 )
+TRANSLATION = FOLDER / "translation.csv"
+TRANSLATION_COLUMNS = (
+    *("date", "name", "search", "score", "value", "low", "high", "n", "bar", "signature"),
+    *("parameters", "epochs", "seconds", "command", "machine"),
+)
 SERVE = FOLDER / "serve.csv"
 SERVE_COLUMNS = (
     *("date", "model", "input", "phase", "rate", "seconds", "sent", "answered", "shed", "failed", "hung"),

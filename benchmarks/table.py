@@ -33,6 +33,8 @@ NAMES = {
     "sklearn_mlp": "scikit-learn, MLPClassifier",
     "pytorch_example": "PyTorch's MNIST example, an image at a time",
     "without_looks": "the same steps without a look for NaN",
+    "gru_attention": "GRU with attention, torch's own, same size and data",
+    "rerun": "the decoder run again over all pieces for each",
     "textcnn_pytorch": "plain PyTorch port, Conv2d and dense Adadelta",
     "bare_loop": "the bare loop, same steps",
     "atari_plain": "plain loop in gymnasium's wrappers, CleanRL's order, one game",
@@ -110,6 +112,7 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
     tables = {name: speed_table([row for row in speed if row["benchmark"] == name]) for name in names}
     whole = "\n".join(f"**{name}**\n\n{tables[name]}" for name in names)
     kim = results.read(results.SENTENCES, results.SENTENCES_COLUMNS)
+    translated = results.read(results.TRANSLATION, results.TRANSLATION_COLUMNS)
     drawings, canvas = (
         results.read(path, results.SKETCHES_COLUMNS) for path in (results.SKETCHES, results.CANVAS)
     )
@@ -119,6 +122,7 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
         "atari": atari_table(played) if played else NOT_YET,
         "dopamine": dopamine_table(),
         "sentences": sentences_table(kim) if kim else NOT_YET,
+        "translation": translation_table(translated) if translated else NOT_YET,
         "sketches": sketches_table(drawings) if drawings else NOT_YET,
         "canvas": sketches_table(canvas) if canvas else NOT_YET,
         "speed": whole or NOT_YET,
@@ -173,6 +177,22 @@ def sentences_table(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     )
+    return _markdown(head, lines)
+
+
+def translation_table(rows: Sequence[Row]) -> str:
+    """Scores of translations in percent, with what was asked for and how sacreBLEU counted."""
+    head = ["network", "search", "score", "value", "n", "asked for", "parameters", "training", "signature"]
+    lines = []
+    for row in rows:
+        interval = f" ({_percent(row['low'])} to {_percent(row['high'])})" if row["low"] else ""
+        factor = 1 if row["score"] == "loss" else 100
+        value = f"{factor * float(row['value']):.2f}{'' if factor == 1 else ' %'}{interval}"
+        training = f"{row['epochs']} epochs, {float(row['seconds']):.3g} s"
+        counted = f"`{row['signature']}`" if row["signature"] else ""
+        parameters = f"{float(row['parameters']) / 1e6:.1f} million"
+        cells = [f"`{row['name']}`", row["search"], row["score"], value, f"{int(row['n']):,}"]
+        lines.append([*cells, row["bar"], parameters, training, counted])
     return _markdown(head, lines)
 
 

@@ -16,7 +16,7 @@ from pellucid.datasets.parallel import Pairs
 from pellucid.decoding import Hypothesis
 from pellucid.learners import Supervised
 from pellucid.metrics import Score, translation
-from pellucid.models.convs2s import END, PAD, UNKNOWN, Incremental
+from pellucid.models.convs2s import END, PAD, UNKNOWN
 from pellucid.processes import gather, rank, world
 
 AT_ONCE = 64  # sentences that are translated together
@@ -67,6 +67,8 @@ class Translating(Supervised):
 def search(network: Any, source: Tensor, *, beam: int, penalty: float = 1.0) -> list[Found]:
     """Translate prepared sources ``(N, S)``, greedily with a beam of 1; each whatever the others are.
 
+    Any network will do that has ``steps(source)``, which returns ``decoding.Steps``, and ``positions``.
+
     Sentences of one length are translated together, so that no step is spent on padding.
     """
     was_training, where = network.training, next(network.parameters()).device
@@ -78,7 +80,7 @@ def search(network: Any, source: Tensor, *, beam: int, penalty: float = 1.0) -> 
         for places in lengths.argsort(stable=True).split(AT_ONCE):
             some = source[places][:, : int(lengths[places].max())]
             longest = (LONGER * lengths[places] + MORE).clamp(max=network.positions)
-            steps = Incremental(network, some.to(where))
+            steps = network.steps(some.to(where))
             how: dict[str, Any] = {"end": END, "longest": longest, "never": (PAD,)}
             if beam == 1:
                 hypotheses = [[best] for best in decoding.greedy(steps, **how)]

@@ -16,6 +16,7 @@ SOURCES = {
     "digits": {"mnist": "pellucid.datasets.mnist", "fashion": "pellucid.datasets.fashion"},
     "sketches": {"quickdraw": "pellucid.datasets.quickdraw"},
     "sentences": {"sets": "pellucid.datasets.sentences", "vectors": "pellucid.datasets.wordvectors"},
+    "translation": {"multi30k": "pellucid.datasets.multi30k"},
 }
 
 

@@ -100,7 +100,7 @@ def predict(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
 
 
 def explain(trained: Any, word: str, target: int | None, folder: Path, screen: Screen) -> dict[str, Any]:
-    """Draw where every layer looked, and tell which words each word was written from."""
+    """Draw where every layer looked, and tell which words each word was written from; there is no target."""
     from pellucid.cli.pictures import write
     from pellucid.verbs import predict as verb
     from pellucid.verbs import translations

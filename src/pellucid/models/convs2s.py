@@ -83,9 +83,9 @@ class ConvS2S(nn.Module):
         """Return the attention of every decoder layer: ``(N, T, S)`` each, rows that sum to 1."""
         return self.decoder(written, self.encoder(source))[1]
 
-    def known(self, numbers: Tensor) -> Tensor:
-        """Return pieces with UNKNOWN in place of numbers that are none."""
-        return self.encoder.embedding.known(numbers)
+    def steps(self, source: Tensor) -> Incremental:
+        """Read ``(N, S)`` pieces and return the decoder before its first piece."""
+        return Incremental(self, source)
 
 
 class Memory:

@@ -129,11 +129,12 @@ class Translation(Task):
     """power of the length by which a log-probability is divided; more prefers longer translations"""
     training: Training = field(
         default_factory=lambda: Training(
-            epochs=28,
+            epochs=24,
             batch_size=64,
             optimizer="adamw",
             learning_rate=1e-3,
             schedule="one-cycle",
+            warmup=0.1,
             clip=1.0,
             ema=0.999,
             precision="bf16",
