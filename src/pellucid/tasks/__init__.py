@@ -15,6 +15,7 @@ TASKS = {
     "images": "pellucid.tasks.images:Images",
     "sketches": "pellucid.tasks.sketches:Sketches",
     "sentences": "pellucid.tasks.sentences:Sentences",
+    "speech": "pellucid.tasks.speech:Speech",
 }
 NETWORKS = {
     "digits": ("mlp", "cnn", "lenet", "example"),
@@ -36,12 +37,14 @@ NETWORKS = {
     ),
     "sketches": ("cnn", "strokes"),
     "sentences": ("rand", "static", "non-static", "multichannel"),
+    "speech": ("wavenet",),
 }
 SUMMARIES = {
     "digits": "read handwritten digits with an MLP or a CNN (MNIST); the main job",
     "images": "classify your own folder of pictures, one sub-folder a class",
     "sketches": "play pictionary: guess drawings, from pixels or from pen strokes (Quick, Draw!)",
     "sentences": "classify text with a convolution over words (Kim 2014)",
+    "speech": "speak digits and sing notes, raw audio sample by sample (WaveNet)",
 }
 
 
