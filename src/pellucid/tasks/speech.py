@@ -82,8 +82,8 @@ class Speech(Task):
     """channels of the conditioning"""
     training: Training = field(
         default_factory=lambda: Training(
-            epochs=8,
-            batch_size=8,
+            epochs=4,
+            batch_size=4,
             learning_rate=2e-3,
             weight_decay=0.0,
             schedule="linear",
