@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pellucid.models import stack
+
 LEVELS = 256  # mu-law codes
 CODES, VOICE, PLACE, PITCH = range(4)  # rows of the input
 
@@ -78,11 +80,17 @@ class WaveNet(nn.Module):
 
     def after(self, x: Tensor, conditioning: Tensor) -> Tensor:
         """Return the logits, ``(N, T, 256)``, after the first convolution: ``(N, T, residual)``."""
+        if self.training:
+            return self.head(stack.run(x, conditioning, self.layers, self.frame, _arithmetic(x)))
         skips: Tensor | None = None
         for layer, condition in zip(self.layers, conditioning.chunk(len(self.layers), 2), strict=True):
             x, skip = layer(x, condition, self.frame)
             skips = skip if skips is None else skips + skip
         assert skips is not None
+        return self.head(skips)
+
+    def head(self, skips: Tensor) -> Tensor:
+        """Return the logits of the summed skips."""
         return self.last(functional.relu(self.before_last(functional.relu(skips))))
 
 
@@ -160,3 +168,9 @@ def between(table: Tensor, place: Tensor) -> Tensor:
     upper = (lower + 1).clamp(max=len(table) - 1)
     share = (place - lower).unsqueeze(2)
     return functional.embedding(lower, table) * (1 - share) + functional.embedding(upper, table) * share
+
+
+def _arithmetic(x: Tensor) -> torch.dtype:
+    """Return the number format of the layers: bfloat16 under autocast, else that of ``x``."""
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype

@@ -351,3 +351,15 @@ def tiny() -> Speech:
         Speech(dataset="tiny", rate=8000, residual=8, gate=8, skip=16, doublings=4, blocks=1, condition=8),
         training=training,
     )
+
+
+def paper() -> Speech:
+    """The paper's shapes: 16 kHz, kernels of 2, dilations 1 to 512, three blocks; 48 hours of data are yours.
+
+    The paper states no channels, optimiser or rate; 32, 32 and 512 channels and Adam are those of the
+    implementation by I. Babuschkin that most others were compared with.
+    """
+    training = Training(epochs=30, batch_size=8, optimizer="adam", learning_rate=1e-3, schedule="constant")
+    return Speech(
+        rate=16000, own=".", residual=32, gate=32, skip=512, doublings=10, blocks=3, training=training
+    )
