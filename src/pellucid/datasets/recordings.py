@@ -42,6 +42,7 @@ SOURCES = {
     "piano": "Salamander Grand Piano V3, Alexander Holm (archive.org), CC BY 3.0",
     "commands": "Google Speech Commands v0.01, Pete Warden (download.tensorflow.org), CC BY 4.0",
 }
+SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3")
 TEST_INDICES = range(5)  # of FSDD, official
 PIANO_SECONDS, PIANO_HIGHEST = 1.5, 96  # of a note that is kept; MIDI, C7: above it 8 kHz holds no overtone
 
@@ -67,10 +68,11 @@ class Recording:
     name: str = ""
 
 
-def digits() -> list[Recording]:
+def digits(rate_hz: int = 8000) -> list[Recording]:
     """Return the Free Spoken Digit Dataset as recorded: 8 kHz, int16 / 32768, one scale for everyone."""
     found = []
-    for name, samples, _ in _wavs(FSDD):
+    for name, samples, rate in _wavs(FSDD):
+        samples = sound.resample(samples, rate_hz / rate)
         digit, voice, index = Path(name).stem.split("_")
         found.append(Recording(samples, voice, DIGITS[int(digit)], int(index), None, name))
     return sorted(found, key=lambda r: (r.voice, r.unit, r.index))
@@ -102,10 +104,11 @@ def piano(rate_hz: int, *, shift: float = 0.0, peak: float = 0.5) -> list[Record
     return found
 
 
-def commands() -> list[Recording]:
-    """Return the tiny sample of Speech Commands: 16 kHz, 30 words, the speaker's hash as the voice."""
+def commands(rate_hz: int = 16000) -> list[Recording]:
+    """Return the tiny sample of Speech Commands: 30 words, the speaker's hash as the voice."""
     found = []
-    for name, samples, _ in _wavs(COMMANDS):
+    for name, samples, rate in _wavs(COMMANDS):
+        samples = sound.resample(samples, rate_hz / rate)
         voice, _, take = Path(name).stem.partition("_nohash_")
         found.append(Recording(samples, voice, Path(name).parent.name, int(take), None, name))
     return found
@@ -143,6 +146,27 @@ def own(folder: Path, rate_hz: int) -> tuple[list[Recording], list[str]]:
     if len(found) < 3:
         raise DataError(f"{path}: {len(found)} recordings; at least 3 are needed, to train, choose and test")
     return found, sorted(notes)
+
+
+def by_folder(folder: Path, rate_hz: int) -> list[Recording]:
+    """Read recordings of your own: one sub-folder a word, any sound files in it.
+
+    Raises:
+        DataError: no such folder, fewer than two words, or a file that is not a sound.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; expected {folder}/WORD/1.wav and so on, one sub-folder a word")
+    found = [
+        Recording(sound.read(path, rate_hz=rate_hz).samples, "voice", path.parent.name, 0, None, f"{path.parent.name}/{path.name}")
+        for path in sorted(folder.glob("*/*"))
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    ]
+    if len({r.unit for r in found}) < 2:
+        raise DataError(
+            f"{folder}: sound files of {len({r.unit for r in found})} words; expected {folder}/WORD/1.wav and so "
+            f"on, one sub-folder a word, at least two words; read are {', '.join(SUFFIXES)}"
+        )
+    return found
 
 
 def made_up(rate_hz: int, count: int, seed: int) -> list[Recording]:

@@ -17,6 +17,7 @@ from torch.nn import functional
 from pellucid.models import stack
 
 LEVELS = 256  # mu-law codes
+SKIP_GAIN = 3.0  # of the first weights of the skips: the head sees something at once
 CODES, VOICE, PLACE, PITCH = range(4)  # rows of the input
 
 
@@ -58,6 +59,21 @@ class WaveNet(nn.Module):
         self.conditions = nn.Linear(condition, 2 * gate * len(self.layers))
         self.before_last = nn.Linear(skip, skip)
         self.last = nn.Linear(skip, LEVELS)
+        self._begin_smooth()
+
+    def _begin_smooth(self) -> None:
+        """Let neighbouring codes have like rows and like logits at first: mixtures of slow cosines.
+
+        One-hot codes know nothing of their order, and learning it costs the first hundreds of steps.
+        """
+        with torch.no_grad():
+            for rows in self.first.taps:
+                rows.copy_(_cosines(rows.shape[1]) / (1 + torch.arange(rows.shape[1]) / 8) @ _turn(rows))
+            for layer in self.layers:
+                layer.out.weight[layer.residual :].mul_(SKIP_GAIN)
+            size = self.last.weight.shape[1]
+            self.last.weight.copy_(_cosines(size) @ _turn(self.last.weight) / size**0.5)
+            self.last.bias.zero_()
 
     @property
     def receptive_field(self) -> int:
@@ -168,6 +184,17 @@ def between(table: Tensor, place: Tensor) -> Tensor:
     upper = (lower + 1).clamp(max=len(table) - 1)
     share = (place - lower).unsqueeze(2)
     return functional.embedding(lower, table) * (1 - share) + functional.embedding(upper, table) * share
+
+
+def _cosines(count: int) -> Tensor:
+    """Return ``count`` cosines over the codes, ``(256, count)``, the first of them constant."""
+    codes = torch.arange(LEVELS) + 0.5
+    return torch.cos(torch.pi / LEVELS * codes[:, None] * torch.arange(count))
+
+
+def _turn(like: Tensor) -> Tensor:
+    """Return a random rotation of the columns of ``like``."""
+    return torch.linalg.qr(torch.randn(like.shape[1], like.shape[1]))[0]
 
 
 def _arithmetic(x: Tensor) -> torch.dtype:

@@ -16,6 +16,7 @@ TASKS = {
     "sketches": "pellucid.tasks.sketches:Sketches",
     "sentences": "pellucid.tasks.sentences:Sentences",
     "speech": "pellucid.tasks.speech:Speech",
+    "words": "pellucid.tasks.words:Words",
 }
 NETWORKS = {
     "digits": ("mlp", "cnn", "lenet", "example"),
@@ -38,6 +39,7 @@ NETWORKS = {
     "sketches": ("cnn", "strokes"),
     "sentences": ("rand", "static", "non-static", "multichannel"),
     "speech": ("wavenet",),
+    "words": ("cnn",),
 }
 SUMMARIES = {
     "digits": "read handwritten digits with an MLP or a CNN (MNIST); the main job",
@@ -45,6 +47,7 @@ SUMMARIES = {
     "sketches": "play pictionary: guess drawings, from pixels or from pen strokes (Quick, Draw!)",
     "sentences": "classify text with a convolution over words (Kim 2014)",
     "speech": "speak digits and sing notes, raw audio sample by sample (WaveNet)",
+    "words": "recognise spoken words: the voice user interface",
 }
 
 

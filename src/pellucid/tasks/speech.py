@@ -84,10 +84,10 @@ class Speech(Task):
         default_factory=lambda: Training(
             epochs=4,
             batch_size=4,
-            learning_rate=2e-3,
+            learning_rate=3e-3,
             weight_decay=0.0,
             schedule="linear",
-            warmup=0.05,
+            warmup=0.03,
             clip=1.0,
             ema=0.99,
             precision="bf16",
