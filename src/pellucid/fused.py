@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 LANES = 8  # utterances that walk together through the weights
-LARGEST = 36.0  # beyond it tanh is 1 in float64
+LARGEST = {"float32": 10.0, "float64": 20.0}  # beyond it tanh is 1
+CONSTANTS = (0, 135135, 17325, 378, 62370, 3150, 28, 0.125, 0.5, 1, 2, 0)  # as ``bend`` reads them; the last is set
 
 
 def generate(
@@ -38,14 +39,15 @@ def generate(
     lanes, length = len(inputs), inputs.shape[2]
     codes = np.zeros((lanes, length), np.int64)
     logits = np.zeros((lanes, length if keep else 0, 256), kind)
-    numbers = uniform.numpy()
+    numbers, constants = uniform.numpy(), np.array(CONSTANTS, kind)
+    constants[-1] = LARGEST[kind.name]
     run = compiled(*_sizes(network), kind.name)
     threads = max(1, min(torch.get_num_threads(), lanes))
     size = min(LANES, -(-lanes // threads))
     parts = [slice(start, min(start + size, lanes)) for start in range(0, lanes, size)]
 
     def speak(part: slice) -> None:
-        run(*weights, np.ascontiguousarray(conditioning[part]), network.frame, numbers[part], temperature,
+        run(*weights, np.ascontiguousarray(conditioning[part]), network.frame, constants, numbers[part], temperature,
             nucleus, codes[part], logits[part])  # fmt: skip
 
     if threads == 1:
@@ -91,17 +93,15 @@ def _sizes(network: Any) -> tuple[int, int, int, int, int]:
 @lru_cache(maxsize=8)
 def compiled(kernel: int, residual: int, gate: int, skip: int, layers: int, kind: str) -> Callable[..., None]:
     """Compile the loop for one shape of network and one number format, "float32" or "float64"."""
-    real = np.dtype(kind).type
-    multiply, bend, draw = _products(), _gates(kind), _draws()
     wide, out = kernel * residual, residual + skip
-    zero = real(0)
 
     @numba.njit(nogil=True, fastmath={"contract", "nsz"}, cache=True)
     def run(
         taps, bias, convolutions, outs, out_biases, weights1, bias1, weights2, bias2, dilations, conditioning,
-        frame, uniform, temperature, nucleus, codes, logits,
+        frame, constants, uniform, temperature, nucleus, codes, logits,
     ):  # fmt: skip
         lanes, length = codes.shape
+        zero = constants[0]
         sizes = (kernel - 1) * dilations
         starts = np.cumsum(sizes) - sizes
         past = np.zeros((sizes.sum(), lanes, residual), bias.dtype)
@@ -137,7 +137,7 @@ def compiled(kernel: int, residual: int, gate: int, skip: int, layers: int, kind
                     for j in range(out):
                         both[n, j] = out_biases[layer, j]
                 multiply(seen, convolutions[layer], y, lanes, wide, 2 * gate)
-                bend(y, z, lanes, gate)
+                bend(y, z, lanes, gate, constants)
                 multiply(z, outs[layer], both, lanes, gate, out)
                 for n in range(lanes):
                     for j in range(residual):
@@ -164,92 +164,75 @@ def compiled(kernel: int, residual: int, gate: int, skip: int, layers: int, kind
     return run
 
 
-@lru_cache(maxsize=1)
-def _products() -> Any:
-    """Compile ``out += x @ weights``: four rows of weights at a time, for all lanes while they are near."""
-
-    @numba.njit(nogil=True, fastmath={"contract", "nsz"}, inline="always")
-    def multiply(x, weights, out, lanes, rows, columns):
-        whole = rows - rows % 4
-        for i in range(0, whole, 4):
-            for n in range(lanes):
-                a, b, c, d = x[n, i], x[n, i + 1], x[n, i + 2], x[n, i + 3]
-                for j in range(columns):
-                    out[n, j] += (
-                        a * weights[i, j] + b * weights[i + 1, j] + c * weights[i + 2, j] + d * weights[i + 3, j]
-                    )
-        for i in range(whole, rows):
-            for n in range(lanes):
-                for j in range(columns):
-                    out[n, j] += x[n, i] * weights[i, j]
-
-    return multiply
+@numba.njit(nogil=True, fastmath={"contract", "nsz"}, inline="always", cache=True)
+def multiply(x, weights, out, lanes, rows, columns):
+    """Compute ``out += x @ weights``: four rows of weights at a time, for all lanes while they are near."""
+    whole = rows - rows % 4
+    for i in range(0, whole, 4):
+        for n in range(lanes):
+            a, b, c, d = x[n, i], x[n, i + 1], x[n, i + 2], x[n, i + 3]
+            for j in range(columns):
+                out[n, j] += (
+                    a * weights[i, j] + b * weights[i + 1, j] + c * weights[i + 2, j] + d * weights[i + 3, j]
+                )
+    for i in range(whole, rows):
+        for n in range(lanes):
+            for j in range(columns):
+                out[n, j] += x[n, i] * weights[i, j]
 
 
-@lru_cache(maxsize=2)
-def _gates(kind: str) -> Any:
-    """Compile tanh(filter) * sigmoid(gate), without branches or calls.
+@numba.njit(nogil=True, fastmath={"contract", "nsz"}, inline="always", cache=True)
+def bend(y, z, lanes, gate, constants):
+    """Compute tanh(filter) * sigmoid(gate), without branches or calls.
 
     Lambert's continued fraction (1770) for tanh(u / 8), seven levels deep, then three times the formula for
-    twice the argument: below 1e-7 of tanh in float32, and sigmoid(u) = (1 + tanh(u / 2)) / 2.
+    twice the argument; sigmoid(u) = (1 + tanh(u / 2)) / 2.
     """
-    real = np.dtype(kind).type
-    c0, c1, c2, c3 = real(135135), real(17325), real(378), real(62370)
-    c4, c5, eighth, half, one, two = real(3150), real(28), real(0.125), real(0.5), real(1), real(2)
-    largest = real(LARGEST if kind == "float64" else 10.0)
-
-    @numba.njit(nogil=True, fastmath={"contract", "nsz"}, inline="always")
-    def bend(y, z, lanes, gate):
-        for n in range(lanes):
-            for j in range(gate):
-                u = min(max(y[n, j], -largest), largest) * eighth
-                v = min(max(half * y[n, gate + j], -largest), largest) * eighth
-                s, t = u * u, v * v
-                a = u * (c0 + s * (c1 + s * (c2 + s))) / (c0 + s * (c3 + s * (c4 + s * c5)))
-                b = v * (c0 + t * (c1 + t * (c2 + t))) / (c0 + t * (c3 + t * (c4 + t * c5)))
-                a = two * a / (one + a * a)
-                b = two * b / (one + b * b)
-                a = two * a / (one + a * a)
-                b = two * b / (one + b * b)
-                a = two * a / (one + a * a)
-                b = two * b / (one + b * b)
-                z[n, j] = a * half * (one + b)
-
-    return bend
+    c0, c1, c2, c3, c4, c5 = constants[1], constants[2], constants[3], constants[4], constants[5], constants[6]
+    eighth, half, one, two, largest = constants[7], constants[8], constants[9], constants[10], constants[11]
+    for n in range(lanes):
+        for j in range(gate):
+            u = min(max(y[n, j], -largest), largest) * eighth
+            v = min(max(half * y[n, gate + j], -largest), largest) * eighth
+            s, t = u * u, v * v
+            a = u * (c0 + s * (c1 + s * (c2 + s))) / (c0 + s * (c3 + s * (c4 + s * c5)))
+            b = v * (c0 + t * (c1 + t * (c2 + t))) / (c0 + t * (c3 + t * (c4 + t * c5)))
+            a = two * a / (one + a * a)
+            b = two * b / (one + b * b)
+            a = two * a / (one + a * a)
+            b = two * b / (one + b * b)
+            a = two * a / (one + a * a)
+            b = two * b / (one + b * b)
+            z[n, j] = a * half * (one + b)
 
 
-@lru_cache(maxsize=1)
-def _draws() -> Any:
-    """Compile the draw of one code from logits, in float64 as ``sampling.choose`` does it."""
-
-    @numba.njit(nogil=True)
-    def draw(scores, uniform, temperature, nucleus):
-        top, best = scores[0], 0
-        for j in range(256):
-            if scores[j] > top:
-                top, best = scores[j], j
-        if temperature == 0:
-            return best
-        chances = np.empty(256, np.float64)
-        total = 0.0
-        for j in range(256):
-            chances[j] = np.exp((np.float64(scores[j]) - np.float64(top)) / temperature)
-            total += chances[j]
-        if nucleus < 1:
-            before, kept = 0.0, 0.0
-            for j in np.argsort(-chances, kind="mergesort"):
-                inside = before < nucleus * total
-                before += chances[j]
-                if inside:
-                    kept += chances[j]
-                else:
-                    chances[j] = 0.0
-            total = kept
-        reached = 0.0
-        for j in range(256):
-            reached += chances[j]
-            if reached > uniform * total:
-                return j
-        return 255
-
-    return draw
+@numba.njit(nogil=True, cache=True)
+def draw(scores, uniform, temperature, nucleus):
+    """Draw one code from 256 logits, in float64 as ``sampling.choose`` does it."""
+    top, best = scores[0], 0
+    for j in range(256):
+        if scores[j] > top:
+            top, best = scores[j], j
+    if temperature == 0:
+        return best
+    chances = np.empty(256, np.float64)
+    total = 0.0
+    for j in range(256):
+        chances[j] = np.exp((np.float64(scores[j]) - np.float64(top)) / temperature)
+        total += chances[j]
+    if nucleus < 1:
+        before, kept = 0.0, 0.0
+        for j in np.argsort(-chances, kind="mergesort"):
+            inside = before < nucleus * total
+            before += chances[j]
+            if inside:
+                kept += chances[j]
+            else:
+                chances[j] = 0.0
+        total = kept
+    reached = 0.0
+    for j in range(256):
+        reached += chances[j]
+        if reached > uniform * total:
+            return j
+    return 255

@@ -44,7 +44,7 @@ SOURCES = {
 }
 SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3")
 TEST_INDICES = range(5)  # of FSDD, official
-PIANO_SECONDS, PIANO_HIGHEST = 1.5, 96  # of a note that is kept; MIDI, C7: above it 8 kHz holds no overtone
+PIANO_SECONDS, PIANO_HIGHEST = 0.8, 96  # of a note that is kept; MIDI, C7: above it 8 kHz holds no overtone
 
 
 @dataclass(frozen=True)

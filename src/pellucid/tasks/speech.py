@@ -39,7 +39,7 @@ IGNORED = -1  # target of what comes after the end
 KNOTS = 16  # places in a word that have a row of their own
 PITCHES, LOWEST_PITCH = 81, 20  # rows; row r is MIDI r + 20, and row 0 means none
 VALID_INDICES = (5, 6)  # of FSDD's official training takes, to choose on
-SUNG_SHIFTS, PIANO_SHIFTS = (-0.6, 0.0, 0.6), (-1.0, 0.0, 1.0)  # semitones; the piano has every third note
+SUNG_SHIFTS, PIANO_SHIFTS = (-0.25, 0.25), (-1.0, 0.0, 1.0)  # semitones; the piano has every third note
 ONSET_FRAMES = 24  # of a note, that have knots of their own; as many before its end
 POOL = 16  # batches within which recordings of like length are put together
 LONGEST_SECONDS = 1.2  # of a recording that is trained on
@@ -74,7 +74,7 @@ class Speech(Task):
     """channels that all layers add up"""
     kernel: int = 2
     """samples under a filter"""
-    doublings: int = 9
+    doublings: int = 8
     """layers of a block; their dilations are 1, 2, 4 and so on"""
     blocks: int = 2
     """how often the dilations begin again at 1"""
@@ -82,14 +82,13 @@ class Speech(Task):
     """channels of the conditioning"""
     training: Training = field(
         default_factory=lambda: Training(
-            epochs=4,
-            batch_size=4,
-            learning_rate=3e-3,
+            epochs=8,
+            batch_size=2,
+            learning_rate=2e-3,
             weight_decay=0.0,
-            schedule="linear",
-            warmup=0.03,
+            schedule="constant",
             clip=1.0,
-            ema=0.99,
+            ema=0.995,
             precision="bf16",
             keep="last",
         )
