@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pellucid import checks
+from pellucid import checks, sound
 from pellucid.cli.arguments import find_kind
 from pellucid.cli.main import VERBS, main
+from pellucid.datasets import recordings
 from pellucid.tasks import TASKS
 from pellucid.tasks.digits import tiny
 
@@ -20,9 +21,15 @@ FIELD = {
     "images": "covered=0.0,0.2",
     "sketches": "width=2,4",
     "sentences": "maps=2,3",
+    "speech": "skip=8,12",
+    "words": "dropout=0.0,0.1",
     STRANGER: "maps=2,3",
 }
-INPUT = {"sentences": "the plot is superb"}  # photo.png elsewhere
+INPUT = {  # photo.png elsewhere
+    "sentences": "the plot is superb",
+    "speech": "low high",
+    "words": "word.wav",
+}
 WITHOUT_RUN = {  # TASK stands for the task; everything is written into the folder of the test
     "look": ["look", "TASK", "--setting", "tiny", "--measure-steps", "2"],
     "model": ["model", "TASK", "--setting", "tiny"],
@@ -51,6 +58,8 @@ def trained(request, tmp_path_factory):
     assert main(["train", request.param, "--setting", "tiny", "--out", str(folder / "runs/tiny")]) == 0
     from PIL import Image
 
+    word = recordings.made_up(8000, 1, seed=3)[0]
+    sound.write(folder / "word.wav", sound.Sound(word.samples, 8000))
     Image.open(Path(STRANGER).parent.parent / "pictures/photo.jpg").save(folder / "photo.png")
     return request.param, folder
 

@@ -20,7 +20,20 @@ from torch import Tensor
 
 LANES = 8  # utterances that walk together through the weights
 LARGEST = {"float32": 10.0, "float64": 20.0}  # beyond it tanh is 1
-CONSTANTS = (0, 135135, 17325, 378, 62370, 3150, 28, 0.125, 0.5, 1, 2, 0)  # as ``bend`` reads them; the last is set
+CONSTANTS = (
+    0,
+    135135,
+    17325,
+    378,
+    62370,
+    3150,
+    28,
+    0.125,
+    0.5,
+    1,
+    2,
+    0,
+)  # as ``bend`` reads them; the last is set
 
 
 def generate(
@@ -47,8 +60,8 @@ def generate(
     parts = [slice(start, min(start + size, lanes)) for start in range(0, lanes, size)]
 
     def speak(part: slice) -> None:
-        run(*weights, np.ascontiguousarray(conditioning[part]), network.frame, constants, numbers[part], temperature,
-            nucleus, codes[part], logits[part])  # fmt: skip
+        run(*weights, np.ascontiguousarray(conditioning[part]), network.frame, constants, numbers[part],
+            temperature, nucleus, codes[part], logits[part])  # fmt: skip
 
     if threads == 1:
         for part in parts:
@@ -87,7 +100,13 @@ def packed(network: Any) -> tuple[np.ndarray, ...]:
 def _sizes(network: Any) -> tuple[int, int, int, int, int]:
     layer = network.layers[0]
     gate = layer.out.weight.shape[1]
-    return network.kernel, layer.residual, gate, layer.out.weight.shape[0] - layer.residual, len(network.layers)
+    return (
+        network.kernel,
+        layer.residual,
+        gate,
+        layer.out.weight.shape[0] - layer.residual,
+        len(network.layers),
+    )
 
 
 @lru_cache(maxsize=8)
@@ -188,7 +207,14 @@ def bend(y, z, lanes, gate, constants):
     Lambert's continued fraction (1770) for tanh(u / 8), seven levels deep, then three times the formula for
     twice the argument; sigmoid(u) = (1 + tanh(u / 2)) / 2.
     """
-    c0, c1, c2, c3, c4, c5 = constants[1], constants[2], constants[3], constants[4], constants[5], constants[6]
+    c0, c1, c2, c3, c4, c5 = (
+        constants[1],
+        constants[2],
+        constants[3],
+        constants[4],
+        constants[5],
+        constants[6],
+    )
     eighth, half, one, two, largest = constants[7], constants[8], constants[9], constants[10], constants[11]
     for n in range(lanes):
         for j in range(gate):

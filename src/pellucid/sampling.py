@@ -2,7 +2,7 @@
 
 ``Past`` holds what each layer still has to see: the last ``(kernel - 1) * dilation`` inputs, zeros before the
 first sample (Fast WaveNet, Paine et al. 2016, arXiv:1611.09482). ``generate`` steps through it with torch, or
-with the fused step of ``fused.py`` where numba is installed; ``naive`` runs the whole network for each sample.
+with the fused step of ``fused`` where numba is installed; ``naive`` runs the whole network every time.
 All three draw the same samples from the same uniform numbers, up to rounding of the logits.
 """
 
@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from pellucid.errors import MissingExtra, UsageError
 
+SHORT = 1500  # samples in a row below which compiling does not pay
 Engine = Literal["auto", "torch", "numba", "naive"]
 
 
@@ -51,22 +52,22 @@ class Draw:
         return torch.stack(
             [
                 torch.rand(
-                    length, dtype=torch.float64, generator=torch.Generator().manual_seed(self.seed * 10007 + lane)
+                    length,
+                    dtype=torch.float64,
+                    generator=torch.Generator().manual_seed(self.seed * 10007 + lane),
                 )
                 for lane in range(lanes)
             ]
         )
 
 
-def generate(
-    network: Any, inputs: Tensor, draw: Draw | None = None, *, engine: Engine = "auto"
-) -> Tensor:
+def generate(network: Any, inputs: Tensor, draw: Draw | None = None, *, engine: Engine = "auto") -> Tensor:
     """Draw the codes of every sample: ``(N, 4, T)`` conditioning -> ``(N, T)`` int64.
 
     Args:
         network: a ``WaveNet``; its codes row in ``inputs`` is not read.
         engine: "numba" the fused step, "torch" the same without it, "naive" the whole network for each
-            sample; "auto" takes numba where it is installed and the network is float32.
+            sample; "auto" takes numba where it is installed, the network is float32 and the sound not short.
     Raises:
         MissingExtra: numba is asked for and not installed.
     """
@@ -75,7 +76,7 @@ def generate(
     with torch.inference_mode():
         if engine == "naive":
             return naive(network, inputs, draw, uniform)
-        if engine == "numba" or (engine == "auto" and _fusible(network)):
+        if engine == "numba" or (engine == "auto" and _fusible(network, inputs)):
             try:
                 from pellucid import fused
             except ImportError as error:
@@ -108,7 +109,8 @@ class Past:
         lanes, weight = len(inputs), network.last.weight
         residual = network.first.bias.shape[0]
         queues = [
-            weight.new_zeros(lanes, (network.kernel - 1) * dilation, residual) for dilation in network.dilations
+            weight.new_zeros(lanes, (network.kernel - 1) * dilation, residual)
+            for dilation in network.dilations
         ]
         codes = torch.full((lanes, network.kernel), -1)
         conditioning = network.conditioning(inputs.to(weight.dtype))
@@ -186,11 +188,11 @@ def kept(logits: Tensor, draw: Draw) -> Tensor:
     probabilities = (logits.double() / draw.temperature).softmax(1)
     if draw.nucleus == 1:
         return probabilities
-    ordered, order = probabilities.sort(1, descending=True, stable=True)
+    ordered, order = probabilities.sort(dim=1, descending=True, stable=True)
     before = ordered.cumsum(1) - ordered  # the code that passes the threshold still belongs to the nucleus
     return probabilities * torch.empty_like(order).scatter_(1, order, (before < draw.nucleus).long())
 
 
-def _fusible(network: Any) -> bool:
+def _fusible(network: Any, inputs: Tensor) -> bool:
     weight = network.last.weight
-    return weight.device.type == "cpu" and weight.dtype == torch.float32
+    return inputs.shape[2] >= SHORT and weight.device.type == "cpu" and weight.dtype == torch.float32

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import wave
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from pellucid.errors import DataError, MissingExtra, UsageError
+from pellucid.media import file_bytes, utf8
 
 MOST_SECONDS = 600.0
 MOST_BYTES = 2**27
@@ -59,7 +61,7 @@ class SoundInput:
     """What a task takes when it takes a recording.
 
     Args:
-        into: (sound at ``facts["rate_hz"]``, facts) -> stages by name; the last is what ``Task.prepare`` takes.
+        into: (sound at ``facts["rate_hz"]``, facts) -> stages; the last is what ``Task.prepare`` takes.
     """
 
     into: Into
@@ -79,6 +81,30 @@ class SoundInput:
             return dict(self.into(read(source, rate_hz=rate), facts))
         except DataError as error:
             raise error if str(error).startswith(name) else DataError(f"{name}: {error}") from error
+
+
+@dataclass(frozen=True)
+class ScriptInput:
+    """What a task takes when it takes a text that is to be said.
+
+    Args:
+        into: (text, facts) -> stages by name; the last is ``(W, ...)``, a raw sample for each word.
+    """
+
+    into: Callable[[str, dict[str, Any]], dict[str, np.ndarray]]
+    kind: ClassVar[str] = "script"
+
+    def read(self, source: str | Path | bytes | np.ndarray, facts: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return the stages of a text, of a file of text (Path), of UTF-8 bytes, or of an array.
+
+        Raises:
+            DataError: the file cannot be read, or a word is not known.
+        """
+        if isinstance(source, np.ndarray):
+            return {"sample": source}
+        if isinstance(source, Path):
+            source = file_bytes(source)
+        return dict(self.into(source if isinstance(source, str) else utf8(source, "the text"), facts))
 
 
 def read(source: str | Path | bytes, *, rate_hz: int | None = None) -> Sound:
@@ -235,7 +261,7 @@ def _plain(content: bytes, name: str) -> tuple[np.ndarray, int]:
     if width == 1:
         values = parts[:, 0] - 128
     else:
-        values = sum(parts[:, i] << (8 * i) for i in range(width))
+        values = (parts << 8 * np.arange(width)).sum(1)
         values = np.where(values >= 1 << (8 * width - 1), values - (1 << 8 * width), values)
     return (values / float(1 << (8 * width - 1))).astype(np.float32).reshape(-1, channels), rate
 

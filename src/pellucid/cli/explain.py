@@ -24,6 +24,10 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         from pellucid.cli import texts
 
         return texts.explain(trained, flags.input, target, folder, screen), 0
+    if trained.task.takes.kind == "script":
+        from pellucid.cli import speech
+
+        return speech.explain(trained, flags.input, folder, screen), 0
     stages, _ = predict.stages_of(trained, flags.input)
     sample = predict.raw_sample(stages)
     found = explain.explain(trained, sample, target)

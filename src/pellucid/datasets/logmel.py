@@ -25,7 +25,7 @@ def log_mel(waves: Tensor, rate_hz: int, bands: int = BANDS) -> Tensor:
 
 
 def spectrogram(wave: np.ndarray, rate_hz: int) -> tuple[np.ndarray, float, float]:
-    """Return decibels ``(F, frames)``, 0 for a full-scale sine, the seconds of a frame and the top frequency."""
+    """Return decibels ``(F, frames)``, 0 for a full sine, the seconds of a frame, and the top frequency."""
     energy = _energy(torch.from_numpy(np.ascontiguousarray(wave, np.float32))[None], rate_hz)[0]
     return 10 * torch.log10(energy + 1e-9).numpy(), round(rate_hz / 100) / rate_hz, rate_hz / 2
 

@@ -1,6 +1,6 @@
 """Recordings of words and notes: spoken digits, sung and piano notes, spoken commands, and your own.
 
-Every source gives ``Recording``: mono samples at one rate, who is heard, what, and the pitch where it is known.
+Every source gives ``Recording``: mono samples, who is heard, what, and the pitch where it is known.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ SOURCES = {
     "piano": "Salamander Grand Piano V3, Alexander Holm (archive.org), CC BY 3.0",
     "commands": "Google Speech Commands v0.01, Pete Warden (download.tensorflow.org), CC BY 4.0",
 }
+EXAMPLE = "expected words/yes/1.wav, words/no/2.wav and so on, one sub-folder a word"
 SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3")
 TEST_INDICES = range(5)  # of FSDD, official
 PIANO_SECONDS, PIANO_HIGHEST = 0.8, 96  # of a note that is kept; MIDI, C7: above it 8 kHz holds no overtone
@@ -98,7 +99,9 @@ def piano(rate_hz: int, *, shift: float = 0.0, peak: float = 0.5) -> list[Record
     for name, samples, rate in _wavs(PIANO_NOTES):
         pitch = float(index[name]["midi_note"]) + shift
         if pitch <= PIANO_HIGHEST:
-            moved = sound.resample(samples[: int(2 * PIANO_SECONDS * rate)], rate_hz / rate * 2 ** (-shift / 12))
+            moved = sound.resample(
+                samples[: int(2 * PIANO_SECONDS * rate)], rate_hz / rate * 2 ** (-shift / 12)
+            )
             kept = moved[: int(PIANO_SECONDS * rate_hz)] * _fade(int(PIANO_SECONDS * rate_hz), rate_hz)
             found.append(Recording(_scaled(kept, peak), PIANO, KEY, 0, pitch, name))
     return found
@@ -136,7 +139,9 @@ def own(folder: Path, rate_hz: int) -> tuple[list[Recording], list[str]]:
         raise DataError(f"{path}: its columns are {', '.join(columns) or 'none'}; expected file, text, voice")
     found, notes = [], set()
     for line, row in enumerate(rows, 2):
-        cells = {(key or "").strip(): (value or "").strip() for key, value in row.items() if isinstance(value, str)}
+        cells = {
+            (key or "").strip(): (value or "").strip() for key, value in row.items() if isinstance(value, str)
+        }
         if not cells.get("file") or not cells.get(word):
             raise DataError(f"{path}, line {line}: a file and its {word} are expected")
         heard = sound.read(folder / cells["file"], rate_hz=rate_hz)
@@ -155,16 +160,23 @@ def by_folder(folder: Path, rate_hz: int) -> list[Recording]:
         DataError: no such folder, fewer than two words, or a file that is not a sound.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; expected {folder}/WORD/1.wav and so on, one sub-folder a word")
+        raise DataError(f"{folder}: no such folder; {EXAMPLE}")
     found = [
-        Recording(sound.read(path, rate_hz=rate_hz).samples, "voice", path.parent.name, 0, None, f"{path.parent.name}/{path.name}")
+        Recording(
+            sound.read(path, rate_hz=rate_hz).samples,
+            "voice",
+            path.parent.name,
+            0,
+            None,
+            f"{path.parent.name}/{path.name}",
+        )
         for path in sorted(folder.glob("*/*"))
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     ]
     if len({r.unit for r in found}) < 2:
         raise DataError(
-            f"{folder}: sound files of {len({r.unit for r in found})} words; expected {folder}/WORD/1.wav and so "
-            f"on, one sub-folder a word, at least two words; read are {', '.join(SUFFIXES)}"
+            f"{folder}: sound files of {len({r.unit for r in found})} words; {EXAMPLE}, "
+            f"at least two words; read are {', '.join(SUFFIXES)}"
         )
     return found
 

@@ -7,16 +7,14 @@ product that adds into what is there; nothing is padded, joined or copied.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 
-def run(
-    x: Tensor, conditioning: Tensor, layers: Sequence[Any], frame: int, dtype: torch.dtype
-) -> Tensor:
+def run(x: Tensor, conditioning: Tensor, layers: Iterable[Any], frame: int, dtype: torch.dtype) -> Tensor:
     """Return the sum of the skips of all ``layers``.
 
     Args:
@@ -27,6 +25,7 @@ def run(
     Returns:
         ``(N, T, skip)``.
     """
+    layers = list(layers)
     weights = torch.stack([layer.convolution.weight for layer in layers]).to(dtype)
     outs = torch.stack([layer.out.weight for layer in layers]).to(dtype)
     biases = torch.stack([layer.out.bias for layer in layers]).to(dtype)
@@ -46,7 +45,7 @@ class Stack(torch.autograd.Function):
     """Gated dilated causal convolutions with residual and skip paths, ``(T, N, C)``."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         x: Tensor,
         conditioning: Tensor,
@@ -58,7 +57,7 @@ class Stack(torch.autograd.Function):
     ) -> Tensor:
         """Return the summed skips ``(T, N, S)`` and keep, of each layer, input, tanh and sigmoid."""
         length, batch, residual = x.shape
-        count, double, _ = weights.shape
+        double = weights.shape[1]
         gate = double // 2
         skip_biases = biases[:, residual:].sum(0)
         x, skips = x.reshape(-1, residual), skip_biases.repeat(length * batch, 1)
@@ -79,7 +78,7 @@ class Stack(torch.autograd.Function):
         return skips.view(length, batch, -1)
 
     @staticmethod
-    def backward(ctx: Any, grad_skips: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, grad_skips: Tensor) -> Any:
         """Return the gradients by walking the layers from the last to the first."""
         weights, outs, *kept = ctx.saved_tensors
         dilations, frame, batch = ctx.known

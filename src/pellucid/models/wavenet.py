@@ -9,6 +9,7 @@ present and the past of its own input.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -69,8 +70,9 @@ class WaveNet(nn.Module):
         with torch.no_grad():
             for rows in self.first.taps:
                 rows.copy_(_cosines(rows.shape[1]) / (1 + torch.arange(rows.shape[1]) / 8) @ _turn(rows))
-            for layer in self.layers:
-                layer.out.weight[layer.residual :].mul_(SKIP_GAIN)
+            for layer in cast("list[Any]", self.layers):
+                skips: Any = layer.out.weight[layer.residual :]
+                skips.mul_(SKIP_GAIN)
             size = self.last.weight.shape[1]
             self.last.weight.copy_(_cosines(size) @ _turn(self.last.weight) / size**0.5)
             self.last.bias.zero_()
@@ -141,7 +143,7 @@ class Layer(nn.Module):
         self.out = nn.Linear(gate, residual + skip)
 
     def forward(self, x: Tensor, condition: Tensor, frame: int) -> tuple[Tensor, Tensor]:
-        """Map ``(N, T, residual)`` to the same and ``(N, T, skip)``; ``condition`` is ``(N, T/frame, 2G)``."""
+        """Map ``(N, T, residual)`` to the same and ``(N, T, skip)``; ``condition``: ``(N, T/frame, 2G)``."""
         y = self.convolution(self.window(x))
         batch, length, channels = y.shape
         frames = y.view(batch, length // frame, frame, channels) + condition[:, :, None]

@@ -1,14 +1,14 @@
 """Speech: raw audio, sample by sample, spoken and sung (WaveNet, van den Oord et al. 2016).
 
-A raw sample of this task is a row of whole numbers, all one larger than what they mean, so that 0 can stand
-after the end: voice, unit (what is said), thousandths of a pitch row, and the mu-law codes.
+A raw sample of this task is a row of whole numbers, see ``datasets.utterances``: who, what, which pitch, and
+the sound itself. What a person gives is a text to be said.
 """
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -18,32 +18,85 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pellucid import seeding
-from pellucid.datasets import mulaw, recordings
+from pellucid import sampling, seeding, sound
+from pellucid.datasets import logmel, mulaw, recordings, script, utterances
 from pellucid.datasets.ragged import Ragged
 from pellucid.datasets.recordings import Recording
-from pellucid.errors import DataError, UsageError
+from pellucid.datasets.utterances import HEADER, PITCHES
+from pellucid.errors import UsageError
 from pellucid.learners import Supervised
 from pellucid.metrics import Score
-from pellucid.models.wavenet import LEVELS, WaveNet
+from pellucid.models.wavenet import WaveNet
 from pellucid.processes import rank, world
 from pellucid.seeding import Draws
+from pellucid.sound import ScriptInput
 from pellucid.task import Answer, Data, Task
 from pellucid.training import Training
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HEADER = 3  # numbers before the codes
 IGNORED = -1  # target of what comes after the end
 KNOTS = 16  # places in a word that have a row of their own
-PITCHES, LOWEST_PITCH = 81, 20  # rows; row r is MIDI r + 20, and row 0 means none
 VALID_INDICES = (5, 6)  # of FSDD's official training takes, to choose on
 SUNG_SHIFTS, PIANO_SHIFTS = (-0.25, 0.25), (-1.0, 0.0, 1.0)  # semitones; the piano has every third note
-ONSET_FRAMES = 24  # of a note, that have knots of their own; as many before its end
 POOL = 16  # batches within which recordings of like length are put together
 LONGEST_SECONDS = 1.2  # of a recording that is trained on
 JUDGED_SAMPLES = 60_000  # of a batch while judging
+
+
+@dataclass(frozen=True)
+class SoundAnswer(Answer):
+    """A sound.
+
+    Attributes:
+        samples: ``(T,)`` float32 in [-1, 1].
+        rate_hz: samples a second.
+        voice: who speaks or sings.
+        parts: what is heard when: {"unit", "start", "seconds", "pitch"}.
+    """
+
+    samples: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), repr=False)
+    rate_hz: int = 8000
+    voice: str = ""
+    parts: tuple[dict[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but the samples."""
+        return {
+            "text": self.text,
+            "seconds": len(self.samples) / self.rate_hz,
+            "rate_hz": self.rate_hz,
+            "voice": self.voice,
+            "parts": [dict(part) for part in self.parts],
+        }
+
+    def _repr_html_(self) -> str:
+        content = base64.b64encode(sound.wav(sound.Sound(self.samples, self.rate_hz))).decode("ascii")
+        return f'<audio controls src="data:audio/wav;base64,{content}"></audio>'
+
+
+def read_script(text: str, facts: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Read a text to be said: stages "words" and "sample", a row for each word, of its mean length.
+
+    Raises:
+        DataError: a word is not known.
+    """
+    voice = next(name for name in facts["voices"] if name not in facts["ranges"])
+    units = script.words(text, script.vocabulary(facts, voice))
+    rows = [
+        utterances.blank(
+            round(math.exp(facts["durations"][voice][unit.name][0])),
+            facts["voices"].index(voice),
+            facts["units"].index(unit.name),
+            None,
+        )
+        for unit in units
+    ]
+    whole = np.zeros((len(rows), max(map(len, rows))), np.int32)
+    for line, row in zip(whole, rows, strict=True):
+        line[: len(row)] = row
+    return {"words": np.array([unit.name for unit in units]), "sample": whole}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +109,7 @@ class Speech(Task):
 
     name: ClassVar[str] = "speech"
     goal: ClassVar[str] = "-bits"
+    takes: ClassVar[ScriptInput] = ScriptInput(into=read_script)
     gives: ClassVar[str] = "sound"
 
     dataset: Literal["digits", "tiny"] = "digits"
@@ -101,8 +155,8 @@ class Speech(Task):
                 raise UsageError(f"--{name} is {value}; 1 to 1024 channels are expected")
         if not 2 <= self.kernel <= 8 or not 1 <= self.doublings <= 14 or not 1 <= self.blocks <= 8:
             raise UsageError(
-                f"--kernel {self.kernel}, --doublings {self.doublings}, --blocks {self.blocks}; expected 2 to 8, "
-                "1 to 14 and 1 to 8"
+                f"--kernel {self.kernel}, --doublings {self.doublings}, --blocks {self.blocks}; "
+                "expected 2 to 8, 1 to 14 and 1 to 8"
             )
         if not 4000 <= self.rate <= 48_000:
             raise UsageError(f"--rate is {self.rate}; 4,000 to 48,000 samples a second are expected")
@@ -118,24 +172,31 @@ class Speech(Task):
             "rate_hz": self.rate,
             "frame": self.rate // 100,
             "longest": int(LONGEST_SECONDS * self.rate),
-            "durations": durations(train),
+            "durations": utterances.durations(train),
             "sustained": sorted({r.unit for r in train if r.pitch is not None}),
-            "ranges": ranges(train),
+            "ranges": utterances.ranges(train),
             "counts": {"train": len(train), "valid": len(valid)},
         }
         known = [r for r in valid if r.voice in facts["voices"] and r.unit in facts["units"]]
 
         def opened() -> Ragged:
-            return rows([r for r in test() if r.voice in facts["voices"] and r.unit in facts["units"]], facts)
+            return utterances.rows(
+                [r for r in test() if r.voice in facts["voices"] and r.unit in facts["units"]], facts
+            )
 
-        return Data(rows(train, facts), rows(known, facts), opened, facts)
+        return Data(utterances.rows(train, facts), utterances.rows(known, facts), opened, facts)
 
     def _parts(self) -> tuple[list[Recording], list[Recording], Any, dict[str, Any]]:
         """Return what trains, what validates, what opens the test, and where it comes from."""
         if self.own is not None:
             found, notes = recordings.own(Path(self.own), self.rate)
-            parts = by_hash(found)
-            facts = {"dataset": "your own", "source": Path(self.own).name, "licence": "your own", "done": notes}
+            parts = utterances.by_hash(found)
+            facts = {
+                "dataset": "your own",
+                "source": Path(self.own).name,
+                "licence": "your own",
+                "done": notes,
+            }
             return parts[0], parts[1], lambda: parts[2], facts
         if self.dataset == "tiny":
             made = recordings.made_up(self.rate, 60, seed=1)
@@ -170,7 +231,7 @@ class Speech(Task):
         """
         if inputs.ndim != 2 or inputs.is_floating_point() or inputs.shape[1] <= HEADER:
             raise UsageError(
-                f"speech: the input is {tuple(inputs.shape)} {inputs.dtype}; expected (N, {HEADER} + L) whole numbers"
+                f"speech: the input is {tuple(inputs.shape)} {inputs.dtype}; expected (N, > {HEADER}) integers"
             )
         frame = facts["frame"]
         codes = inputs[:, HEADER:].long() - 1
@@ -181,7 +242,9 @@ class Speech(Task):
         codes = functional.pad(codes, (0, frames * frame - codes.shape[1]), value=IGNORED)
         voice, unit, pitch = (inputs[:, :HEADER].long() - 1).T
         counts = -(-(inputs[:, HEADER:] > 0).sum(1) // frame)  # of the whole word, also where it is cut
-        place = unit[:, None] * KNOTS + places(frames, counts, sustained(unit, facts)) * (KNOTS - 1)
+        place = unit[:, None] * KNOTS + utterances.places(
+            frames, counts, utterances.sustained(unit, facts)
+        ) * (KNOTS - 1)
         whole = torch.empty(len(inputs), 4, frames, frame)
         whole[:, 0] = codes.masked_fill(codes < 0, mulaw.SILENCE).view(-1, frames, frame)
         whole[:, 1] = voice[:, None, None]
@@ -242,14 +305,27 @@ class Speech(Task):
                 found[name] = Score(nats / samples / math.log(2), None, None, int(samples))
         return found
 
-    def answer(self, output: Tensor, facts: dict[str, Any]) -> Answer:
-        """Say how long the codes ``(T,)`` are and how loud."""
-        wave = mulaw.decode(output.numpy())
-        return Answer(text=f"{len(wave) / facts['rate_hz']:.2f} s of sound")
+    def ask(self, network: nn.Module, inputs: Tensor, facts: dict[str, Any]) -> Tensor:
+        """Speak: ``(N, 4, T)`` conditioning -> ``(N, T)`` codes, as long as the inputs, seed 0."""
+        return sampling.generate(network, inputs)
+
+    def answer(self, output: Tensor, facts: dict[str, Any]) -> SoundAnswer:
+        """Turn codes ``(T,)`` into samples."""
+        samples = mulaw.decode(output.numpy())
+        return SoundAnswer(
+            text=f"{len(samples) / facts['rate_hz']:.2f} s of sound",
+            samples=samples,
+            rate_hz=facts["rate_hz"],
+        )
 
     def picture(self, sample: np.ndarray, answer: Answer, facts: dict[str, Any]) -> Figure:
-        """Draw a recording: its waveform and its spectrogram."""
-        raise UsageError("x")
+        """Draw the waveform and the spectrogram of the answer, or of the sample where there is none."""
+        from pellucid.plots import sounds  # matplotlib is slow to import and only pictures need it
+
+        recorded = mulaw.decode(np.clip(sample[HEADER:][sample[HEADER:] > 0] - 1, 0, mulaw.MU))
+        wave = answer.samples if isinstance(answer, SoundAnswer) else recorded
+        shown = {"said": logmel.spectrogram(wave, facts["rate_hz"])}
+        return sounds.spoken({"said": wave}, shown, facts["rate_hz"])
 
 
 class ByLength(Supervised):
@@ -274,77 +350,17 @@ class ByLength(Supervised):
         return [whole[i] for i in seeding.order(self.training.seed + 1, epoch, len(whole)).tolist()] + rest
 
 
-def rows(found: Sequence[Recording], facts: dict[str, Any]) -> Ragged:
-    """Return recordings as rows of whole numbers, with the voice as the class."""
-    voices, units = ({name: i for i, name in enumerate(facts[key])} for key in ("voices", "units"))
-    return Ragged(
-        [row(mulaw.encode(r.samples), voices[r.voice], units[r.unit], r.pitch) for r in found],
-        [voices[r.voice] for r in found],
-    )
-
-
-def row(codes: np.ndarray, voice: int, unit: int, pitch: float | None) -> np.ndarray:
-    """Return one raw sample: header and codes, each plus one."""
-    return np.concatenate([[voice + 1, unit + 1, pitch_row(pitch) + 1], codes + 1]).astype(np.int32)
-
-
-def pitch_row(pitch: float | None) -> int:
-    """Return the thousandths of a row of the pitch table: MIDI 60.5 -> 40500; no pitch -> 0."""
-    return 0 if pitch is None else round(1000 * min(max(pitch - LOWEST_PITCH, 1), PITCHES - 1))
-
-
-def places(frames: int, counts: Tensor, notes: Tensor) -> Tensor:
-    """Return where in a word each frame is, 0 to 1: ``(N, frames)``.
-
-    A word is stretched to its ``counts`` frames. A note has an onset and an end of ``ONSET_FRAMES`` each, and
-    stays at one half between them.
-    """
-    at = torch.arange(frames) + 0.5
-    words = at / counts[:, None]
-    edge = torch.minimum(counts / 2, torch.tensor(float(ONSET_FRAMES)))[:, None]
-    onset, end = at / edge, (counts[:, None] - at) / edge
-    held = 0.5 * torch.minimum(onset, torch.ones(())) + 0.5 * (1 - torch.minimum(end, torch.ones(())))
-    return torch.where(notes[:, None], held, words).clamp(0, 1)
-
-
-def sustained(unit: Tensor, facts: dict[str, Any]) -> Tensor:
-    """Say which units are notes, which last as long as one likes."""
-    return torch.isin(unit, torch.tensor([facts["units"].index(name) for name in facts["sustained"]]).long())
-
-
-def durations(found: Sequence[Recording]) -> dict[str, dict[str, list[float]]]:
-    """Return, for each voice and unit, mean and deviation of the logarithm of its seconds (set by the rate)."""
-    seconds: dict[str, dict[str, list[float]]] = {}
-    for r in found:
-        seconds.setdefault(r.voice, {}).setdefault(r.unit, []).append(math.log(max(1, len(r.samples))))
-    return {
-        voice: {unit: [round(float(np.mean(v)), 4), round(float(np.std(v)), 4)] for unit, v in sorted(each.items())}
-        for voice, each in sorted(seconds.items())
-    }
-
-
-def ranges(found: Sequence[Recording]) -> dict[str, list[float]]:
-    """Return the lowest and the highest pitch of each voice that has pitches."""
-    heard: dict[str, list[float]] = {}
-    for r in found:
-        if r.pitch is not None:
-            heard.setdefault(r.voice, []).append(r.pitch)
-    return {voice: [round(min(p), 2), round(max(p), 2)] for voice, p in sorted(heard.items())}
-
-
-def by_hash(found: Sequence[Recording]) -> tuple[list[Recording], list[Recording], list[Recording]]:
-    """Cut off a tenth to validate and a tenth to test, by the hash of the files' names."""
-    order = sorted(found, key=lambda r: hashlib.sha256(r.name.encode()).digest())
-    count = max(1, len(order) // 10)
-    if len(order) < 3:
-        raise DataError(f"{len(order)} recordings are too few to train, to choose and to test")
-    return order[2 * count :], order[:count], order[count : 2 * count]
-
-
 def tiny() -> Speech:
     """Made-up voices and a small network: seconds, for tests and first tries."""
     training = Training(
-        epochs=4, batch_size=8, learning_rate=0.01, schedule="linear", warmup=0.05, clip=1.0, ema=0.9, keep="last"
+        epochs=4,
+        batch_size=8,
+        learning_rate=0.01,
+        schedule="linear",
+        warmup=0.05,
+        clip=1.0,
+        ema=0.9,
+        keep="last",
     )
     return replace(
         Speech(dataset="tiny", rate=8000, residual=8, gate=8, skip=16, doublings=4, blocks=1, condition=8),

@@ -120,7 +120,9 @@ class Words(Classifier):
         }
         return Data(parts["train"], parts["valid"], lambda: held(test()), facts)
 
-    def _parts(self) -> tuple[list[Recording], list[Recording], Callable[[], list[Recording]], dict[str, Any]]:
+    def _parts(
+        self,
+    ) -> tuple[list[Recording], list[Recording], Callable[[], list[Recording]], dict[str, Any]]:
         """Return what trains, what validates, what opens the test, and where it comes from."""
         facts: dict[str, Any] = {"dataset": "your own", "licence": "your own"}
         if self.own is not None:
@@ -164,7 +166,8 @@ class Words(Classifier):
         """
         if inputs.ndim != 2 or inputs.shape[1] != facts["samples"] or inputs.dtype != torch.int16:
             raise UsageError(
-                f"words: the input is {tuple(inputs.shape)} {inputs.dtype}; expected (N, {facts['samples']}) int16"
+                f"words: the input is {tuple(inputs.shape)} {inputs.dtype}; "
+                f"expected (N, {facts['samples']}) int16"
             )
         waves = inputs.float()
         waves = waves / waves.abs().amax(1, keepdim=True).clamp(min=1)
@@ -235,7 +238,13 @@ def masked(bands: Tensor, draws: Draws) -> Tensor:
 def commands() -> Words:
     """Thirty spoken commands at 16 kHz: too few recordings here to learn them well."""
     training = Training(
-        epochs=60, batch_size=32, learning_rate=0.006, weight_decay=0.02, schedule="linear", warmup=0.1, keep="last"
+        epochs=60,
+        batch_size=32,
+        learning_rate=0.006,
+        weight_decay=0.02,
+        schedule="linear",
+        warmup=0.1,
+        keep="last",
     )
     return Words(dataset="commands", rate=16000, training=training)
 
@@ -248,7 +257,9 @@ def speakers() -> Words:
 def tiny() -> Words:
     """Made-up sounds and a small network: seconds, for tests and first tries."""
     training = Training(epochs=4, batch_size=16, learning_rate=0.01, schedule="linear", ema=0.9)
-    return Words(dataset="tiny", rate=4000, widths=(4, 8), dropout=0.0, label_smoothing=0.0, training=training)
+    return Words(
+        dataset="tiny", rate=4000, widths=(4, 8), dropout=0.0, label_smoothing=0.0, training=training
+    )
 
 
 def _by_hash(
