@@ -108,10 +108,12 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
     whole = "\n".join(f"**{name}**\n\n{tables[name]}" for name in names)
     kim = results.read(results.SENTENCES, results.SENTENCES_COLUMNS)
     drawings = results.read(results.SKETCHES, results.SKETCHES_COLUMNS)
+    spoken = results.read(results.SPEECH, results.SPEECH_COLUMNS)
     return {
         **tables,
         "sentences": sentences_table(kim) if kim else NOT_YET,
         "sketches": sketches_table(drawings) if drawings else NOT_YET,
+        "speech": speech_table(spoken) if spoken else NOT_YET,
         "speed": whole or NOT_YET,
         "accuracy": accuracy_table(accuracy) if accuracy else NOT_YET,
         "serve": serve_table(serve) if serve else NOT_YET,
@@ -178,6 +180,20 @@ def sketches_table(rows: Sequence[Row]) -> str:
         value = f"{factor * float(row['value']):.2f}{unit}{interval}"
         lines.append([f"`{row['network']}`", row["score"], value, f"{int(row['n']):,}", row["bar"]])
     return _markdown(head, lines)
+
+
+def speech_table(rows: Sequence[Row]) -> str:
+    """Every score of the released voice, and what was asked for; shares in percent, the rest as it is."""
+    lines = []
+    for row in rows:
+        share = bool(row["low"]) and float(row["high"]) <= 1
+        value = _percent(row["value"]) if share else f"{float(row['value']):,.4g}"
+        if row["low"]:
+            ends = (float(row["low"]), float(row["high"]))
+            low, high = (f"{100 * end:.2f}" if share else f"{end:,.4g}" for end in ends)
+            value += f" ({low} to {high})"
+        lines.append([row["score"], value, f"{int(row['n']):,}", row["bar"]])
+    return _markdown(["score", "value", "n", "asked for"], lines)
 
 
 def serve_table(rows: Sequence[Row]) -> str:

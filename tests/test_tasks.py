@@ -30,6 +30,7 @@ INPUT = {  # photo.png elsewhere
     "speech": "low high",
     "words": "word.wav",
 }
+REFUSED = {("speech", "walk"), ("speech", "export")}  # what is made sample by sample has no single pass
 WITHOUT_RUN = {  # TASK stands for the task; everything is written into the folder of the test
     "look": ["look", "TASK", "--setting", "tiny", "--measure-steps", "2"],
     "model": ["model", "TASK", "--setting", "tiny"],
@@ -88,6 +89,11 @@ def test_a_run_goes_through_the_verb(verb, trained, monkeypatch, capsys):
     task, folder = trained
     monkeypatch.chdir(folder)
     words = [INPUT.get(task, "photo.png") if word == "INPUT" else word for word in WITH_RUN[verb]]
+    if verb == "predict" and task == "speech":
+        words.remove("valid:1")  # either a recording again, or a text
+    if (task, verb) in REFUSED:
+        assert main(with_task(words, task)) == 2
+        return
     assert said(with_task(words, task), capsys)
 
 
@@ -97,6 +103,8 @@ def test_every_verb_is_in_one_of_the_two_tables():
 
 def test_an_exported_task_answers_as_its_run_does(trained, monkeypatch, capsys):
     task, folder = trained
+    if (task, "export") in REFUSED:
+        pytest.skip("it is not exported")
     monkeypatch.chdir(folder)
     said(with_task(["export", "runs/tiny", "--out", "one.onnx"], task), capsys)
     ours = said(with_task(["predict", "runs/tiny", "valid:2"], task), capsys)["answers"][0]

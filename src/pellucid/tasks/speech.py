@@ -231,7 +231,7 @@ class Speech(Task):
         """
         if inputs.ndim != 2 or inputs.is_floating_point() or inputs.shape[1] <= HEADER:
             raise UsageError(
-                f"speech: the input is {tuple(inputs.shape)} {inputs.dtype}; expected (N, > {HEADER}) integers"
+                f"speech: the input is {tuple(inputs.shape)} {inputs.dtype}; expected (N, L) integers"
             )
         frame = facts["frame"]
         codes = inputs[:, HEADER:].long() - 1
