@@ -118,8 +118,8 @@ def predicted(codes: np.ndarray, spread: float) -> float:
     """Return the bits of codes under backward-adaptive linear prediction with a logistic residual.
 
     Every ``BLOCK`` samples a predictor of order ``ORDER`` is fitted to the last ``WINDOW`` samples
-    (autocorrelation, Hamming window, Levinson and Durbin), so nothing has to be sent. The scale of the logistic
-    follows the mean absolute residual times ``spread``.
+    (autocorrelation, Hamming window, Levinson and Durbin), so nothing has to be sent. The logistic
+    has a scale that follows the mean absolute residual times ``spread``.
     """
     return float(_predicted(codes, mulaw.decode(codes).astype(np.float64), EDGES, np.hamming(WINDOW), spread))
 
@@ -340,7 +340,7 @@ def speed(words: argparse.Namespace) -> Found:
 
 
 def naive_rate(network, inputs: torch.Tensor, count: int = 20) -> float:
-    """Return the samples a second of a loop that runs the whole network over its receptive field each time."""
+    """Return the samples a second of a loop that runs the whole receptive field for each sample."""
     net = network.network
     field = -(-net.receptive_field // net.frame) * net.frame + net.frame
     piece = inputs[:, :, :field]
