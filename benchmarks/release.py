@@ -75,10 +75,10 @@ Speaks the ten English digits in six voices and sings notes, sample by sample (W
 
 The weights were chosen without the test takes, which are used for this table and the benchmark only.
 
-**Use:** `pellucid predict speech "seven three" --voice jackson -o out.wav`. **Limits:** it says the digits and
-nothing else, in voices of six men who gave recordings to the Free Spoken Digit Dataset, at telephone
-quality (8 kHz); it sings the vowels of one singer. Do not use it to pass for these people. The weights are
-shared alike, under CC BY-SA 4.0, as the digits they come from.
+**Use:** `pellucid predict speech "seven three" --voice jackson -o out.wav`. **Limits:** it says digits and
+nothing else, in voices of six men who gave recordings to the Free Spoken Digit Dataset, with the quality of
+a telephone (8 kHz); it sings the vowels of one singer. Do not use it to pass for these people. The weights
+are shared alike, under CC BY-SA 4.0, as the digits they come from.
 """
 ABOUT = {  # task -> what its cards say
     "digits": {
