@@ -23,6 +23,8 @@ ACCURACY_COLUMNS = (
 SKETCHES = FOLDER / "sketches.csv"
 CANVAS = FOLDER / "canvas.csv"
 SKETCHES_COLUMNS = ("date", "network", "score", "value", "low", "high", "n", "bar", "command", "machine")
+SPEECH = FOLDER / "speech.csv"
+SPEECH_COLUMNS = ("date", "score", "value", "low", "high", "n", "bar", "command", "machine")
 
 SENTENCES = FOLDER / "sentences.csv"
 SENTENCES_COLUMNS = (

@@ -117,6 +117,7 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
         results.read(path, results.SKETCHES_COLUMNS) for path in (results.SKETCHES, results.CANVAS)
     )
     played = results.read(results.ATARI, results.ATARI_COLUMNS)
+    spoken = results.read(results.SPEECH, results.SPEECH_COLUMNS)
     return {
         **tables,
         "atari": atari_table(played) if played else NOT_YET,
@@ -125,6 +126,7 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
         "translation": translation_table(translated) if translated else NOT_YET,
         "sketches": sketches_table(drawings) if drawings else NOT_YET,
         "canvas": sketches_table(canvas) if canvas else NOT_YET,
+        "speech": speech_table(spoken) if spoken else NOT_YET,
         "speed": whole or NOT_YET,
         "accuracy": accuracy_table(accuracy) if accuracy else NOT_YET,
         "serve": serve_table(serve) if serve else NOT_YET,
@@ -233,6 +235,20 @@ def dopamine_table() -> str:
     head = ["game", "recipe", *(f"{at / 1e6:g} M" for at in AT)]
     lines = ([game, recipe, *(f"{value:g}" for value in curve)] for (game, recipe), curve in DOPAMINE.items())
     return _markdown(head, lines)
+
+
+def speech_table(rows: Sequence[Row]) -> str:
+    """Every score of the released voice, and what was asked for; shares in percent, the rest as it is."""
+    lines = []
+    for row in rows:
+        share = bool(row["low"]) and float(row["high"]) <= 1
+        value = _percent(row["value"]) if share else f"{float(row['value']):,.4g}"
+        if row["low"]:
+            ends = (float(row["low"]), float(row["high"]))
+            low, high = (f"{100 * end:.2f}" if share else f"{end:,.4g}" for end in ends)
+            value += f" ({low} to {high})"
+        lines.append([row["score"], value, f"{int(row['n']):,}", row["bar"]])
+    return _markdown(["score", "value", "n", "asked for"], lines)
 
 
 def serve_table(rows: Sequence[Row]) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pellucid import checks
+from pellucid import checks, sound
 from pellucid.cli.arguments import find_kind
 from pellucid.cli.main import VERBS, main
+from pellucid.datasets import recordings
 from pellucid.tasks import TASKS
 from pellucid.tasks.digits import tiny
 
@@ -22,16 +23,21 @@ FIELD = {
     "sentences": "maps=2,3",
     "atari": "n-step=1,2",
     "translation": "beam=1,2",
+    "speech": "skip=8,12",
+    "words": "dropout=0.0,0.1",
     STRANGER: "maps=2,3",
 }
 INPUT = {  # photo.png elsewhere
     "sentences": "the plot is superb",
     "translation": "ba ko mi",
     "atari": "7",
+    "speech": "low high",
+    "words": "word.wav",
 }
 REFUSED = {  # verbs that make no sense for a task, and say so with code 2
     "translation": {"walk", "export"},
     "atari": {"walk"},
+    "speech": {"walk", "export"},
 }
 WITHOUT_RUN = {  # TASK stands for the task; everything is written into the folder of the test
     "look": ["look", "TASK", "--setting", "tiny", "--measure-steps", "2"],
@@ -61,6 +67,8 @@ def trained(request, tmp_path_factory):
     assert main(["train", request.param, "--setting", "tiny", "--out", str(folder / "runs/tiny")]) == 0
     from PIL import Image
 
+    word = recordings.made_up(8000, 1, seed=3)[0]
+    sound.write(folder / "word.wav", sound.Sound(word.samples, 8000))
     Image.open(Path(STRANGER).parent.parent / "pictures/photo.jpg").save(folder / "photo.png")
     return request.param, folder
 
@@ -89,8 +97,10 @@ def test_a_run_goes_through_the_verb(verb, trained, monkeypatch, capsys):
     task, folder = trained
     monkeypatch.chdir(folder)
     words = [INPUT.get(task, "photo.png") if word == "INPUT" else word for word in WITH_RUN[verb]]
+    if verb == "predict" and task == "speech":
+        words.remove("valid:1")  # either a recording again, or a text
     if verb in REFUSED.get(task, ()):
-        assert main([*words, "--quiet"]) == 2
+        assert main([*with_task(words, task), "--quiet"]) == 2
         return
     assert said(with_task(words, task), capsys)
 

@@ -43,6 +43,9 @@ class Supervision(Protocol):
     def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
         """Return what training makes small."""
 
+    def outcome(self, network: nn.Module, inputs: Any, targets: Any, facts: dict[str, Any]) -> Any:
+        """Return of one prepared batch what ``metrics`` takes."""
+
     def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, Score]:
         """Score outputs against targets."""
 
@@ -315,7 +318,8 @@ def outputs_of(network: nn.Module, task: Any, split: Any, facts: dict[str, Any])
     with torch.inference_mode():
         for indices in share.split(EVALUATION_BATCH):
             inputs, target = task.prepare(*split[indices], facts=facts)
-            outputs.append(network(inputs.to(where)).cpu())
+            output, target = task.outcome(network, inputs.to(where), target, facts)
+            outputs.append(output.cpu())
             targets.append(target.cpu())
     network.train(was_training)
     if not outputs:

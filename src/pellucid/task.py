@@ -136,6 +136,16 @@ class Task(ABC):
         """Return how one batch changes the weights; supervised learning unless a task says otherwise."""
         return Supervised(self, data)
 
+    def outcome(
+        self, network: nn.Module, inputs: Any, targets: Any, facts: dict[str, Any]
+    ) -> tuple[Tensor, Tensor]:
+        """Return of one prepared batch what ``metrics`` takes: outputs and targets, one row a sample.
+
+        That is the network's own output, unless that is too large to keep for a whole test set (the logits of
+        every audio sample) and is better summed up here.
+        """
+        return network(inputs), targets
+
     @abstractmethod
     def metrics(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> dict[str, Score]:
         """Score outputs against targets, each score with its interval and its n."""

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-GIVES = {"text": "translations", "actions": "games"}
-TAKES = {"text": "texts"}
+GIVES = {"text": "translations", "actions": "games", "sound": "speech"}
+TAKES = {"text": "texts", "sound": "recordings"}
 
 
 def teller(task: Any, verb: str) -> Callable[..., Any] | None:

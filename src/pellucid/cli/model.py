@@ -70,6 +70,7 @@ def _tell(layers: Sequence[Any], totals: Any, screen: Screen) -> None:
 
 
 def _entry(shape: tuple[int, ...]) -> dict[str, Any]:
+    shape = (1, *shape) if len(shape) == 2 else shape
     return {"name": "input", "kind": "", "shape": shape, "parameters": 0}
 
 

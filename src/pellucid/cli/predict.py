@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli import games, kinds
+from pellucid.cli import games, kinds, speech
 from pellucid.cli.arguments import Parser, find_kind, open_network
 from pellucid.cli.screen import Screen
 from pellucid.errors import DataError, PellucidError, UsageError
@@ -28,6 +28,9 @@ def _answered(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int
     from pellucid.verbs import predict  # torch is loaded by now
     from pellucid.verbs.answers import Answers, inputs_of, printable
 
+    if trained.task.gives != "sound" and (speech.given(flags) or not flags.inputs):
+        wrong = ", ".join(f"--{name}" for name in speech.given(flags))
+        raise UsageError(f"{wrong}: only speech has this" if wrong else "INPUT is missing; give a file")
     trained = predict.searching(trained, flags.beam, flags.length_penalty)
     told = kinds.teller(trained.task, "predict")
     if told:
@@ -36,7 +39,7 @@ def _answered(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int
     problems: list[PellucidError] = []
     drawn: list[str] = []
     kept = Answers(flags.out, trained.facts.get("classes", [])) if flags.out else None
-    several = trained.task.takes.kind == "image"
+    several = trained.task.takes.kind in ("image", "sound")
     every = inputs_of(flags.inputs, sys.stdin) if several else ((word, True) for word in flags.inputs)
     for word, named in every:
         if kept and printable(word) in kept.done:
@@ -86,14 +89,15 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "inputs",
-        nargs="+",
+        nargs="*",
         metavar="INPUT",
-        help="a picture, a text, a drawing, valid:12, a folder (with those below it), or - for stdin",
+        help="a picture, text, drawing or recording, valid:12, a folder (and those below it), - for stdin",
     )
     parser.add_argument(
         "--out",
+        "-o",
         type=Path,
-        help="a .csv or .jsonl file for the answers; what it has already is not asked again",
+        help="a .csv or .jsonl for answers (what it has is not asked again); a .wav or .flac for speech",
     )
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--engine", choices=("torch", "onnx"), default="torch", help="what computes")
@@ -104,6 +108,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--show", type=Path, metavar="DIR", help="write a picture of every stage and of the answer"
     )
+    speech.add_flags(parser)
     return parser
 
 
@@ -176,5 +181,6 @@ def _draw(path: Path, trained: Any, stages: dict[str, Any], answer: Any, screen:
     from pellucid.plots import images
 
     figure = trained.task.picture(list(stages.values())[-1], answer, trained.facts)
-    write(path.parent, f"{path.name}-stages", images.stages(stages), screen)
+    if trained.task.takes.kind != "sound":  # the answer's picture has the waveform
+        write(path.parent, f"{path.name}-stages", images.stages(stages), screen)
     write(path.parent, f"{path.name}-answer", figure, screen)

@@ -40,7 +40,7 @@ def resting(model: nn.Module) -> Iterator[nn.Module]:
 def written_out(model: nn.Module) -> nn.Module:
     """Return a network layer by layer: one that computes in fewer steps than it is defined in says how."""
     layers = getattr(model, "layers", None)
-    return layers() if callable(layers) else model
+    return layers() if callable(layers) and not isinstance(layers, nn.Module) else model
 
 
 @dataclass

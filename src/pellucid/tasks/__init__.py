@@ -17,6 +17,8 @@ TASKS = {
     "sentences": "pellucid.tasks.sentences:Sentences",
     "atari": "pellucid.tasks.atari:Atari",
     "translation": "pellucid.tasks.translation:Translation",
+    "speech": "pellucid.tasks.speech:Speech",
+    "words": "pellucid.tasks.words:Words",
 }
 NETWORKS = {
     "digits": ("mlp", "cnn", "lenet", "example"),
@@ -40,6 +42,8 @@ NETWORKS = {
     "sentences": ("rand", "static", "non-static", "multichannel"),
     "atari": ("small", "nature", "minatar"),
     "translation": ("convs2s",),
+    "speech": ("wavenet",),
+    "words": ("cnn",),
 }
 SUMMARIES = {
     "digits": "read handwritten digits with an MLP or a CNN (MNIST); the main job",
@@ -48,6 +52,8 @@ SUMMARIES = {
     "sentences": "classify text with a convolution over words (Kim 2014)",
     "atari": "play Atari from pixels (DQN, Mnih et al. 2015)",
     "translation": "translate with convolutions and attention (ConvS2S, Gehring et al. 2017)",
+    "speech": "speak digits and sing notes, raw audio sample by sample (WaveNet)",
+    "words": "recognise spoken words: the voice user interface",
 }
 
 

@@ -77,11 +77,11 @@ def explain(ready: Ready, sample: np.ndarray, target: int | None = None) -> Expl
     maps = task.explain(ready.network, inputs, chosen, facts)
     twins = task.explain(sanity.randomised(ready.network, seed=0), inputs, chosen, facts)
     similarity = {name: sanity.rank_correlation(maps[name], twins[name]) for name in maps}
-    shown = (
-        sketchbook.images(torch.from_numpy(np.array(sample))[None], facts)[0].numpy()
-        if drawn(ready)
-        else sample
-    )
+    shown = sample
+    if drawn(ready):
+        shown = sketchbook.images(torch.from_numpy(np.array(sample))[None], facts)[0].numpy()
+    elif task.takes.kind == "sound":
+        shown = inputs[0, 0].numpy()  # where in the spectrogram it listened
     return Explanation(answer, names[chosen], maps, twins, similarity, shown)
 
 

@@ -29,6 +29,11 @@ def export(trained: Trained, path: Path) -> onnx.Exported:
         )
     if trained.facts.get("strokes"):
         raise UsageError("export writes networks that see an image; this one was trained with pen strokes")
+    if trained.task.takes.kind == "script":
+        raise UsageError(
+            "export writes networks that answer in one pass; speech is made sample by sample, and "
+            "pellucid predict does that"
+        )
     example, network = _example(trained), written_out(trained.network)
     metadata = {
         "task": json.dumps(described(trained.task)),
@@ -42,6 +47,8 @@ def _example(trained: Trained) -> Tensor:
     """Return one prepared input of the size that the file will take: of text, the longest."""
     if trained.task.takes.kind == "text":
         raw = torch.ones(1, trained.facts["length"], dtype=torch.int32)
+    elif trained.task.takes.kind == "sound":
+        raw = torch.ones(1, trained.facts["samples"], dtype=torch.int16)
     else:
         raw = torch.zeros(1, *trained.facts["shape"], dtype=torch.uint8)
     return trained.task.prepare(raw, facts=trained.facts)[0]

@@ -77,7 +77,7 @@ def stages_of(ready: Ready, source: str | Path | np.ndarray) -> tuple[dict[str, 
         return _of_data(ready, source.removeprefix(VALID))
     takes = ready.task.takes
     if (
-        takes.kind not in ("text", "drawing")
+        takes.kind not in ("text", "drawing", "script")
         and isinstance(source, (str, Path))
         and not Path(source).is_file()
     ):

@@ -67,7 +67,11 @@ def walk(
         )
     if ready.facts.get("strokes"):
         raise UsageError("walk shows a network that sees an image; this one was trained with pen strokes")
+    if ready.task.gives != "classes":
+        raise UsageError("walk ends at class scores; this network has none, see pellucid explain")
     inputs, network = prepared(ready, sample), ready.network
+    if ready.task.takes.kind == "sound":
+        sample = inputs[0, 0].numpy()  # the page shows what the network sees: the spectrogram
     if ready.task.takes.kind == "text":  # numbers of words have no gradient: the walk begins at their vectors
         network = ngrams.word_filters(network)
         inputs, network = network.embedded(inputs).detach(), FromVectors(network)
