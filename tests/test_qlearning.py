@@ -180,6 +180,15 @@ def test_a_training_that_keeps_its_replay_resumes_to_the_same_weights(changes):
     checks.interrupted_and_resumed_equals_uninterrupted(changed(tiny(), **changes))
 
 
+def test_a_training_on_the_emulator_that_keeps_its_replay_resumes_to_the_same_weights():
+    pytest.importorskip("ale_py", reason="the extra atari is not installed")
+    task = changed(
+        tiny(), game="Breakout", network="small", stack=4, replay=300, start=100, sticky=0.25, frames=100,
+        validation_episodes=1, batch_size=8,
+    )  # fmt: skip
+    checks.interrupted_and_resumed_equals_uninterrupted(task)
+
+
 def test_a_training_that_does_not_keep_it_plays_anew_and_goes_on():
     task = changed(tiny(), keep_replay=False, steps=12, evaluate_every=6)
     first = task.learner(task.data())

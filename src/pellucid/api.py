@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from pellucid.verbs import explain as explaining
 from pellucid.verbs import predict as predicting
 from pellucid.verbs import train as training
 from pellucid.verbs.evaluate import Evaluation
-from pellucid.verbs.explain import Explanation
 from pellucid.verbs.trained import Trained, next_run, open_trained
 
 Network = Trained | str | Path
@@ -62,9 +62,13 @@ def predict(network: Network, source: str | Path | np.ndarray) -> Answer:
     return predicting.predict(_opened(network), source)
 
 
-def explain(network: Network, source: str | Path | np.ndarray, target: int | None = None) -> Explanation:
-    """Explain the answer to one input, or another class of it."""
+def explain(network: Network, source: str | Path | np.ndarray, target: int | None = None) -> Any:
+    """Explain the answer to one input, or another class of it; of a network that plays, one moment."""
     trained = _opened(network)
+    if trained.task.gives == "actions":
+        from pellucid.verbs import games  # only those who play need it
+
+        return games.explain(trained, games.moment_of(trained, source), target)
     stages, _ = predicting.stages_of(trained, source)
     return explaining.explain(trained, predicting.raw_sample(stages), target)
 

@@ -35,6 +35,12 @@ def test_a_moment_is_answered_with_what_each_action_is_worth(served):
     assert answer["text"] == max(answer["logits"], key=answer["logits"].get)
 
 
+def test_a_moment_can_be_explained(served):
+    found = served.get("/runs/player/explain?sample=valid:3").body
+    assert found["classes"] == ["stay", "left", "right"]
+    assert found["classes"][found["target"]] == found["answer"]
+
+
 def test_the_game_can_be_looked_at(served):
     found = served.get("/tasks/atari/look?setting=tiny").body
     assert found["shape"] == [2, 10, 10]

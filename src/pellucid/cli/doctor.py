@@ -12,7 +12,11 @@ from pellucid.cli.arguments import Parser
 from pellucid.cli.screen import Screen
 from pellucid.zoo import released
 
-EXTRAS = {"export": ("onnx", "onnxscript", "onnxruntime"), "web": ("fastapi", "uvicorn")}
+EXTRAS = {
+    "export": ("onnx", "onnxscript", "onnxruntime"),
+    "web": ("fastapi", "uvicorn"),
+    "atari": ("ale_py",),
+}
 
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:

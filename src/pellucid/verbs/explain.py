@@ -71,7 +71,8 @@ class Explanation:
 def explain(ready: Ready, sample: np.ndarray, target: int | None = None) -> Explanation:
     """Explain the answer to one raw sample; ``target`` picks another class than the answer's."""
     inputs, answer = prepared(ready, sample), answer_to(ready, sample)
-    names, chances = list(answer.probabilities), list(answer.probabilities.values())
+    said = answer.probabilities or answer.logits  # what plays has no probabilities
+    names, chances = list(said), list(said.values())
     chosen = chances.index(max(chances)) if target is None else target
     task, facts = ready.task, ready.facts
     maps = task.explain(ready.network, inputs, chosen, facts)

@@ -18,7 +18,7 @@ from pellucid.explain import gradients, sanity
 from pellucid.playing import Episode, Moment
 from pellucid.plots import games
 from pellucid.qlearning import values_of
-from pellucid.verbs.predict import prepared
+from pellucid.verbs.predict import VALID, prepared, raw_sample, stages_of
 from pellucid.verbs.trained import Ready, Trained
 
 if TYPE_CHECKING:
@@ -218,6 +218,11 @@ class Explanation:
             worth=self.worth, screen=self.screen, title=f"Why {self.action}?",
         )  # fmt: skip
 
+    def _repr_png_(self) -> bytes:
+        from pellucid.plots import canvas
+
+        return canvas.png(self.picture())
+
     def to_json(self) -> dict[str, Any]:
         """Return everything as a JSON object."""
         names = ("action", "values", "worth", "advantages", "shares", "motion", "similarity")
@@ -262,6 +267,13 @@ def moment(ready: Ready, source: str) -> Moment:
     if not moments:
         raise UsageError(f"{source}: this game is over after {found['steps']} steps; give a smaller step")
     return moments[0]
+
+
+def moment_of(ready: Ready, source: Any) -> np.ndarray:
+    """Return the stack of a moment: of a game that is played, "7:120"; of a validation sample; an array."""
+    if isinstance(source, str) and not source.startswith(VALID):
+        return moment(ready, source).stack
+    return raw_sample(stages_of(ready, source)[0])
 
 
 def _saliency(network: nn.Module, inputs: Tensor, target: int, channels: int) -> np.ndarray:
