@@ -85,3 +85,23 @@ def test_scrubbing_to_a_moment_costs_little(watched):
     for step in (40, 60, 80):
         assert watched.get(f"/runs/seen~{step}/moment").status == 200
     assert (time.process_time() - began) / 3 < SECONDS
+
+
+def test_optimisers_race_on_the_plane_in_which_this_training_moved(watched):
+    found = watched.get("/runs/seen/race?rates=sgd,adam=0.5&steps=5").body
+    way = np.frombuffer(base64.b64decode(found["training"]["data"])).reshape(found["training"]["shape"])
+    assert len(way) == len(watched.run.snapshots.steps())
+    assert found["start"] == way[0].tolist()
+    assert 0.5 < found["share"] <= 1
+    rates = {path["name"]: path["learning_rate"] for path in found["paths"]}
+    assert rates == {"sgd": found["learning_rates"]["sgd"], "adam": 0.5}
+    first = np.frombuffer(base64.b64decode(found["paths"][0]["points"]["data"]))[:2]
+    assert first.tolist() == found["start"]
+    assert watched.get("/runs/seen/race?rates=none").status == 422
+
+
+def test_published_scores_stand_only_beside_runs_on_the_same_test_set(watched):
+    assert watched.get("/runs/seen/published").body == []  # made-up digits
+    found = {row["system"]: row for row in watched.get("/runs/zoo.digits.mlp/published").body}
+    assert found["LeNet-5"]["accuracy"] == 0.9905
+    assert all("19" in row["source"] or "20" in row["source"] for row in found.values())

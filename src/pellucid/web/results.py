@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from pellucid import media
 from pellucid.run import Run
 from pellucid.verbs.evaluate import Tested, tested
+from pellucid.verbs.published import published
 from pellucid.web.library import Library, library
 from pellucid.web.refusals import Refusal
 
@@ -28,6 +29,12 @@ Shelf = Annotated[Library, Depends(library)]
 def scores(run: str, shelf: Shelf) -> dict[str, Any]:
     """Return scores.json; {} before the run was tested."""
     return Run.open(shelf.path(run)).scores() or {}
+
+
+@router.get("/runs/{run}/published")
+def others(run: str, shelf: Shelf) -> list[dict[str, Any]]:
+    """Return the scores that others published on the test set of this run, each with its source."""
+    return published(Run.open(shelf.path(run)).task)
 
 
 @router.get("/runs/{run}/mistakes")

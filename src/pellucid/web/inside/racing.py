@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Annotated, Any
 
+import torch
 from fastapi import APIRouter, Query
 
 from pellucid.errors import UsageError, near
+from pellucid.explain import landscape
 from pellucid.explain.race import SURFACES, Surface, grid, race
-from pellucid.web.inside.scenes import Looking
-from pellucid.web.library import block
+from pellucid.web.inside.scenes import Looking, Scenes
+from pellucid.web.library import Opened, block
+from pellucid.web.refusals import Refusal
 
 MOST_STEPS = 1000
 POINTS = 81  # of the height map on a side
+MOST_OWN_STEPS = 150  # on the loss of a network, of which each step is a pass there and back
+OWN_POINTS = 17
+OWN_SAMPLES = 64  # of the training set, on which that loss is taken
+MOST_PARAMETERS = 3_000_000  # of a network that is raced on
 
 router = APIRouter(prefix="/api/v1", tags=["inside"])
+Start = Annotated[str, Query(max_length=80, pattern=r"^(-?[\d.e-]{1,30},-?[\d.e-]{1,30})?$")]
+Rates = Annotated[
+    str, Query(max_length=600, description="adam=0.1,sgd; its own rate without one, all if empty")
+]
+Heights = tuple[Any, Any, Any]
 
 
 @router.get("/surfaces")
@@ -37,8 +50,8 @@ def surfaces() -> list[dict[str, Any]]:
 def run_race(
     look: Looking,
     surface: Annotated[str, Query(max_length=40)] = "beale",
-    start: Annotated[str, Query(max_length=80, pattern=r"^(-?[\d.e-]{1,30},-?[\d.e-]{1,30})?$")] = "",
-    rates: Annotated[str, Query(max_length=600, description="adam=0.1,sgd=0.01; all if empty")] = "",
+    start: Start = "",
+    rates: Rates = "",
     steps: Annotated[int, Query(ge=1, le=MOST_STEPS)] = 150,
     seed: Annotated[int, Query(ge=0, le=2**31)] = 0,
 ) -> dict[str, Any]:
@@ -46,29 +59,89 @@ def run_race(
     if surface not in SURFACES:
         raise UsageError(f'no surface "{surface}".{near(surface, SURFACES)} There are: {", ".join(SURFACES)}')
     where: Surface = SURFACES[surface]
+    with look.turn():
+        heights = grid(where, points=POINTS)
+        return raced(where, heights, f"race/{surface}", start=start, rates=rates, steps=steps, seed=seed)
+
+
+@router.get("/runs/{run}/race")
+def own_race(
+    run: str,
+    look: Looking,
+    start: Start = "",
+    rates: Rates = "",
+    steps: Annotated[int, Query(ge=1, le=MOST_OWN_STEPS)] = 50,
+) -> dict[str, Any]:
+    """Let optimisers run on the loss of a trained network, on a plane through its weights.
+
+    The plane holds the two main directions in which its training moved; of a network without snapshots, two
+    random ones, filter by filter as long as its own weights.
+    """
+    with look.turn():
+        opened = look.library.open(run)
+        plane, where, heights = look.excited.get(
+            (opened.id, opened.sha8, "plane"), lambda: _plane(opened, look)
+        )
+        ref = f"{opened.id}@{opened.sha8}/plane"
+        found = raced(where, heights, ref, start=start, rates=rates, steps=steps, seed=0)
+    return found | {
+        "learning_rates": dict(where.learning_rates),
+        "training": block(plane.path, f"{ref}/training"),
+        "share": plane.share,
+        "samples": OWN_SAMPLES,
+    }
+
+
+def _plane(opened: Opened, look: Scenes) -> tuple[landscape.Plane, Surface, Heights]:
+    """Return the plane of a network, its surface and the heights on it."""
+    ready = opened.trained
+    network = copy.deepcopy(ready.network)
+    size = sum(parameter.numel() for parameter in network.parameters())
+    inputs, targets = ready.task.prepare(
+        *look.library.data(ready.task).train[torch.arange(OWN_SAMPLES)], facts=ready.facts
+    )
+    if size > MOST_PARAMETERS or not isinstance(inputs, torch.Tensor):
+        said = f"races are run on networks of one input and up to {MOST_PARAMETERS:,} parameters"
+        raise Refusal(422, "large", said)
+    moments = [ready.run.snapshots.read(step)[0] for step in ready.run.snapshots.steps()]
+    enough = len(moments) >= landscape.FEWEST
+    plane = landscape.path_plane(network, moments) if enough else landscape.random_plane(network)
+    where = landscape.surface(
+        network,
+        plane,
+        inputs,
+        lambda outputs: ready.task.loss(outputs, targets, ready.facts),  # type: ignore[arg-type]
+    )
+    return plane, where, grid(where, points=OWN_POINTS)
+
+
+def raced(
+    where: Surface, heights: Heights, name: str, *, start: str, rates: str, steps: int, seed: int
+) -> dict[str, Any]:
+    """Return a surface's heights and the path of every racer on it, as blocks."""
     origin = tuple(map(_number, start.split(","))) if start else where.start
     pairs = [part.partition("=") for part in rates.split(",") if part]
-    chosen = {name: _number(rate) for name, _, rate in pairs} or dict(where.learning_rates)
-    with look.turn():
-        paths = race(where, start=origin, learning_rates=chosen, steps=steps, seed=seed)  # type: ignore[arg-type]
-        xs, ys, heights = grid(where, points=POINTS)
-    ref = f"race/{surface}:{','.join(map(repr, origin))}:{steps}:{seed}"
+    own = where.learning_rates
+    chosen = {racer: _number(rate) if rate else own.get(racer, 0.0) for racer, _, rate in pairs} or dict(own)
+    paths = race(where, start=origin, learning_rates=chosen, steps=steps, seed=seed)  # type: ignore[arg-type]
+    xs, ys, values = heights
+    ref = f"{name}:{','.join(map(repr, origin))}:{steps}:{seed}"
     return {
-        "surface": surface,
+        "surface": where.name,
         "start": origin,
         "minima": where.minima,
         "box": where.box,
         "xs": xs.tolist(),
         "ys": ys.tolist(),
-        "heights": block(heights, f"{ref}/heights"),
+        "heights": block(values, f"{ref}/heights"),
         "paths": [
             {
-                "name": name,
-                "learning_rate": chosen[name],
-                "points": block(path, f"{ref}/{name}={chosen[name]!r}"),
-                "losses": block(where.value(path), f"{ref}/{name}={chosen[name]!r}/loss"),
+                "name": racer,
+                "learning_rate": chosen[racer],
+                "points": block(path, f"{ref}/{racer}={chosen[racer]!r}"),
+                "losses": block(where.value(path), f"{ref}/{racer}={chosen[racer]!r}/loss"),
             }
-            for name, path in paths.items()
+            for racer, path in paths.items()
         ],
     }
 

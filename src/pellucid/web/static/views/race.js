@@ -3,14 +3,17 @@ import { address, decode, get } from "../api.js";
 import { colour } from "../colours.js";
 import { h, put, section, svg } from "../dom.js";
 import { number } from "../elements/p-number.js";
-import { button, choice, latest, slider, still } from "../lens.js";
+import { button, choice, latest, runOf, slider, still } from "../lens.js";
 import { written } from "../numbers.js";
+import { failure } from "../problem.js";
 
 const SAID = { valley: "a long narrow valley", saddle: "a saddle: flat, one way up, one way down", bowl: "a round bowl whose gradient is shaken, as by small batches", beale: "Beale\u2019s function: flat valleys between steep corners" };
 const COLOURS = ["#1763a6", "#b6560a", "#5b6f00", "#8a3f9b", "#0b7a72", "#5d6a70", "#c2185b", "#00838f", "#6d4c41", "#3949ab"];
 const DASHES = ["", "7 3", "2 3", "10 3 2 3", "", "5 5", "1 2", "12 4", "3 2", "8 2 2 2"];
 const SIDE = 480;
 const SECONDS = 6;
+const OWN = "own"; // the loss of a trained network
+const OWN_STEPS = 50; // each is a pass there and back through the network
 const FIRST = ["sgd", "momentum", "rmsprop", "adam"];
 const MARKS = 5; // numbered marks on a path
 
@@ -26,10 +29,13 @@ class Race {
   constructor(context, surfaces) {
     this.context = context;
     this.surfaces = Object.fromEntries(surfaces.map((one) => [one.name, one]));
+    this.of = runOf(context);
+    if (this.of) this.surfaces[OWN] = { name: OWN, learning_rates: Object.fromEntries(Object.keys(surfaces[0].learning_rates).map((name) => [name, ""])) };
     const { surface, who, start, steps, seed } = context.state;
-    this.state = { surface: this.surfaces[surface] ? surface : "beale", who: new Set((who ?? FIRST.join()).split(",")), rates: {}, start: start ?? "", steps: Number(steps ?? 150), seed: Number(seed ?? 0) };
+    this.state = { surface: this.surfaces[surface] ? surface : "beale", who: new Set((who ?? FIRST.join()).split(",")), rates: {}, start: start ?? "", steps: Number(steps ?? (surface === OWN ? OWN_STEPS : 150)), seed: Number(seed ?? 0) };
     this.plot = h("div", { class: "race-plot" });
     this.table = h("div");
+    this.about = h("div", { "aria-live": "polite" });
     this.controls = h("div", { class: "row controls" });
     this.racers = h("fieldset", { class: "racers" });
     this.time = slider("step", { min: 0, max: this.state.steps, step: 1, value: 0, format: String, oninput: (at) => (this.stop(), this.at(at)) });
@@ -37,15 +43,24 @@ class Race {
     this.run = latest(() => this.fetch());
     const foot = h("div", { class: "row" }, this.play, button("One step", () => (this.stop(), this.at(Math.min(this.step + 1, this.state.steps)))), this.time.node, button("Download the numbers", () => this.download()));
     const help = "The paths are computed by the very equations that pellucid.explain.updates writes out, and which the tests hold against torch.optim step for step. Click the surface to start elsewhere. The rates are each optimiser\u2019s own for this surface; change them and see who flies off.";
-    this.node = h("div", {}, this.controls, h("div", { class: "columns race-columns" }, section("The race", help, this.plot, foot), section("Who runs", null, this.racers, this.table)));
+    this.node = h("div", {}, this.controls, h("div", { class: "columns race-columns" }, section("The race", help, this.about, this.plot, foot), section("Who runs", null, this.racers, this.table)));
   }
 
   async fetch() {
     const { surface, who, rates, start, steps, seed } = this.state;
     const own = this.surfaces[surface].learning_rates;
-    const given = Object.keys(own).filter((name) => who.has(name)).map((name) => `${name}=${rates[name] ?? own[name]}`).join();
+    const given = Object.keys(own).filter((name) => who.has(name)).map((name) => `${name}=${rates[name] ?? own[name]}`.replace(/=$/, "")).join() || "sgd";
     this.context.setState({ surface, who: [...who].join(), start, steps, seed });
-    this.found = await get(address("race"), { surface, rates: given || `sgd=${own.sgd}`, start, steps, seed });
+    if (surface === OWN) put(this.about, h("p", { class: "waiting" }, `computing the loss of ${this.of.id} on a plane through its weights ...`));
+    try {
+      this.found = surface === OWN ? await get(address("runs", this.of.id, "race"), { rates: given, start, steps }) : await get(address("race"), { surface, rates: given, start, steps, seed });
+    } catch (error) {
+      put(this.about, failure(error));
+      if (!this.controls.childElementCount) this.choose();
+      return;
+    }
+    if (surface === OWN) this.surfaces[OWN].learning_rates = this.found.learning_rates;
+    put(this.about, surface === OWN ? this.plane() : null);
     this.paths = this.found.paths.map((path) => ({ ...path, points: decode(path.points), losses: decode(path.losses) }));
     this.time.input.max = String(steps);
     this.draw();
@@ -55,13 +70,27 @@ class Race {
     this.started = true;
   }
 
+  /** What the plane is that the network's loss is drawn on. */
+  plane() {
+    const { share, samples, heights } = this.found;
+    const way = share === null ? "No snapshots of its training are here, so the plane holds two random directions, filter by filter as long as its own weights (Li et al. 2018)." : ["The plane holds the two directions in which its training moved most: ", number(share, `${heights.ref}[share]`, "percent1"), " of its way. The white line is that way."];
+    return h("p", { class: "fine" }, `The loss of ${this.of.id} on ${samples} training samples. `, way, " The star is where it ended.");
+  }
+
   choose() {
     const own = this.surfaces[this.state.surface].learning_rates;
     const set = (name, value) => ((this.state[name] = value), this.run());
+    const turn = (name) => {
+      const steps = name === OWN ? OWN_STEPS : Math.max(150, this.state.steps);
+      Object.assign(this.state, { rates: {}, start: "", steps });
+      this.racers.dataset.of = "";
+      set("surface", name);
+    };
+    const named = (name) => (name === OWN ? `the loss of ${this.of.id}` : (SAID[name] ?? name));
     put(
       this.controls,
-      choice("surface", Object.keys(this.surfaces).map((name) => [name, SAID[name] ?? name]), this.state.surface, (name) => (Object.assign(this.state, { rates: {}, start: "" }), set("surface", name))),
-      choice("steps", [50, 150, 300, 1000], this.state.steps, (value) => set("steps", Number(value))),
+      choice("surface", Object.keys(this.surfaces).map((name) => [name, named(name)]), this.state.surface, turn),
+      choice("steps", this.state.surface === OWN ? [25, OWN_STEPS, 100, 150] : [50, 150, 300, 1000], this.state.steps, (value) => set("steps", Number(value))),
       h("label", {}, "seed", h("input", { type: "number", min: 0, value: this.state.seed, class: "short", onchange: (event) => set("seed", Number(event.target.value)) })),
     );
     if (this.racers.dataset.of === this.state.surface) return;
@@ -84,7 +113,7 @@ class Race {
     const names = Object.keys(this.surfaces[this.state.surface].learning_rates);
     this.lines = this.paths.map((path) => ({ path, colour: COLOURS[names.indexOf(path.name)], dash: DASHES[names.indexOf(path.name)], line: svg("path", { class: "way" }), halo: svg("path", { class: "halo" }), dot: svg("circle", { r: 6 }), marks: svg("g") }));
     const minima = this.found.minima.map((point) => { const [x, y] = this.place(point); return svg("text", { x, y: y + 7, "text-anchor": "middle", class: "minimum" }, "\u2605"); }); // prettier-ignore
-    const drawn = svg("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img" }, minima, this.lines.map((each) => {
+    const drawn = svg("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img" }, this.training(), minima, this.lines.map((each) => {
       for (const part of [each.line, each.dot]) part.style.setProperty("--path", each.colour);
       each.line.setAttribute("stroke-dasharray", each.dash);
       return [each.halo, each.line, each.marks, each.dot];
@@ -92,6 +121,15 @@ class Race {
     drawn.addEventListener("click", (event) => this.startAt(event, drawn));
     this.drawn = drawn;
     put(this.plot, canvas, drawn);
+  }
+
+  /** The way that the training itself went, where it is known. */
+  training() {
+    const { values, shape } = this.found.training ? decode(this.found.training) : { values: [], shape: [0] };
+    if (!shape[0]) return null;
+    const points = Array.from({ length: shape[0] }, (_, i) => this.place([values[2 * i], values[2 * i + 1]]));
+    const text = points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+    return svg("g", { class: "training-way" }, svg("path", { d: text }), points.map(([cx, cy]) => svg("circle", { cx, cy, r: 3 })));
   }
 
   startAt(event, drawn) {
@@ -127,7 +165,7 @@ class Race {
     });
     put(this.table, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "where they are" }, h("table", { class: "tight standing" }, h("caption", {}, `after ${step} steps`), h("thead", {}, h("tr", {}, ["optimiser", "x", "y", "height"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows))));
     const best = this.paths.reduce((a, b) => (b.losses.values[step] < a.losses.values[step] ? b : a));
-    this.drawn.setAttribute("aria-label", `${SAID[this.state.surface]}; after ${step} steps ${best.name} is lowest, at height ${written(best.losses.values[step], "g4")}. The table has every place.`);
+    this.drawn.setAttribute("aria-label", `${SAID[this.state.surface] ?? "the loss of a network"}; after ${step} steps ${best.name} is lowest, at height ${written(best.losses.values[step], "g4")}. The table has every place.`);
   }
 
   start() {

@@ -10,17 +10,31 @@ export default {
   lead: "How good it is on what it never saw, and how sure that is.",
   step: "test",
   for: testable,
-  mount: (element, context) => withScores(element, context, (scores, ref) => put(element, draw(scores, ref, context))),
+  mount: (element, context) =>
+    withScores(element, context, async (scores, ref) => {
+      const others = await context.api.get(context.api.address("runs", context.run.id, "published"));
+      put(element, draw(scores, ref, context, others));
+    }),
 };
 
-function draw(scores, ref, { run }) {
+function draw(scores, ref, { run }, others) {
   const command = (scores.command || `pellucid evaluate ${run.id}`).replace(/^pellucid evaluate .*\//, (text) => text);
   const help = "With other test images the score would be a little different. The 95 % interval says how much: two networks whose intervals overlap widely are not told apart by this test.";
   const big = Object.entries(scores.scores).map(([name, entry]) => h("div", { class: "figure" }, h("span", { class: "name" }, name), score(entry, ref(`scores,${name}`), format(name))));
   return [
     section("On the test set", help, h("div", { class: "figures" }, big), h("p", { class: "fine" }, "Made by"), copyable(command)),
+    scores.scores.accuracy && others.length ? beside(scores, ref, run, others) : null,
     scores.per_class ? perClass(scores, ref) : null,
   ];
+}
+
+/** What others published on the same test set, the best first, and where this run stands among them. */
+function beside(scores, ref, run, others) {
+  const { value, n } = scores.scores.accuracy;
+  const theirs = others.map((one, i) => ({ ...one, cell: number(one.accuracy, `${run.id}/published[${i},accuracy]`, "percent1") }));
+  const ours = { system: h("b", {}, `this run, ${run.id}`), accuracy: value, cell: h("b", {}, number(value, ref("scores,accuracy,value"), "percent1")), source: `here, n = ${n}`, note: "" };
+  const rows = [...theirs, ours].sort((a, b) => b.accuracy - a.accuracy).map(({ system, cell, source, note }) => [system, cell, h("span", { class: "fine" }, source, note ? ` (${note})` : "")]);
+  return section("Published results", "As printed by their authors, without an interval: on this many test samples, differences of a few tenths may be chance.", table("Accuracy on the same test set", ["system", "accuracy", "source"], rows));
 }
 
 function perClass(scores, ref) {
