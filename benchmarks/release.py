@@ -80,6 +80,46 @@ nothing else, in voices of six men who gave recordings to the Free Spoken Digit 
 a telephone (8 kHz); it sings the vowels of one singer. Do not use it to pass for these people. The weights
 are shared alike, under CC BY-SA 4.0, as the digits they come from.
 """
+TRANSLATES = """---
+license: other
+license_name: {licence_text}
+library_name: pellucid
+pipeline_tag: translation
+language: [{source_language}, {target_language}]
+datasets: [{dataset}]
+metrics: [bleu, chrf]
+---
+
+# {task}/{name}
+
+Translates {source_language} to {target_language}: ConvS2S (Gehring et al. 2017), {encoder} and {decoder}
+layers, with a vocabulary of {pieces:,} pieces that travels with it.
+
+| | |
+| --- | --- |
+| data | {source} |
+| licence of the data | {licence_text} |
+| use of these weights | the same: non-commercial research and education |
+| trained with | `{command}` |
+| seed | {seed} |
+| training time | {seconds:.0f} s on {threads} threads, {processor} |
+| parameters | {parameters:,}, stored in half precision |
+{scores}
+
+The weights are those of the epoch with the best validation BLEU; the test sentences were used for this table
+only. Beam {beam}, length penalty {length_penalty:g}. The signatures of sacreBLEU:
+
+{signatures}
+
+**Use:** `pellucid predict {task}/{name} "{example}"`. **Limits:** it learned from captions of
+photographs: one sentence about people, animals and things that can be seen, in the present tense. Of other
+text it makes captions. It repeats what such captions assume about people.
+"""
+EXAMPLES = {  # language -> a sentence that stands in no data set
+    "de": "Zwei Kinder spielen im Schnee.",
+    "en": "Two children play in the snow.",
+    "fr": "Deux enfants jouent dans la neige.",
+}
 ABOUT = {  # task -> what its cards say
     "digits": {
         "pipeline": "image-classification",
@@ -157,7 +197,7 @@ def release(path: Path, name: str, command: str) -> None:
     if "mistakes" in document:
         document = {**document, "mistakes": document["mistakes"][:10]}
     released.save_scores({"evaluate": document})
-    write = spoken_card if run.task["task"] == "speech" else card
+    write = CARDS.get(trained.task.gives, card)
     (target / "README.md").write_text(write(run, name, command, found, trained.network))
     print(target, *found.scores.values(), sep="\n")
 
@@ -189,6 +229,35 @@ def card(run: Run, name: str, command: str, found: evaluate.Evaluation, network:
     )
 
 
+def translator_card(
+    run: Run, name: str, command: str, found: evaluate.Evaluation, network: torch.nn.Module
+) -> str:
+    """Return the card of a model that translates."""
+    document, languages = found.document, run.facts["languages"]
+    return TRANSLATES.format(
+        task=run.task["task"],
+        name=name,
+        source_language=languages[0],
+        target_language=languages[1],
+        encoder=len(run.task["encoder"]),
+        decoder=len(run.task["decoder"]),
+        pieces=len(run.facts["pieces"]),
+        dataset=run.facts["dataset"],
+        source=run.facts["source"],
+        licence_text=run.facts["licence"],
+        command=command,
+        seed=run.training["seed"],
+        seconds=run.speed()[-1]["seconds"],
+        threads=run.environment["threads"],
+        processor=run.environment["processor"],
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        scores="\n".join(f"| test {name} | {score} |" for name, score in found.scores.items()),
+        signatures="\n".join(f"- {name}: `{text}`" for name, text in document["signatures"].items()),
+        example=EXAMPLES.get(languages[0], "..."),
+        **document["search"],
+    )
+
+
 def spoken_card(
     run: Run, name: str, command: str, found: evaluate.Evaluation, network: torch.nn.Module
 ) -> str:
@@ -208,6 +277,9 @@ def spoken_card(
         bits=found.scores["bits"],
         voices="\n".join(f"| {key} | {score} |" for key, score in scores.items()),
     )
+
+
+CARDS = {"text": translator_card, "sound": spoken_card}  # by what a task gives; of classes: card
 
 
 if __name__ == "__main__":

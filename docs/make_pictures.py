@@ -44,6 +44,10 @@ COMMANDS = {  # name of the output -> command, in order
     "predict": "predict digits photo.jpg --show photo",
     "predict-text": 'predict sentences "a gorgeous and moving film"',
     "explain-text": 'explain sentences "the plot is thin , but the acting is superb" --out explain-text',
+    "translation-look": "look translation --out look-translation",
+    "translation-predict": 'predict translation "Ein Kind klettert auf einem Spielplatz an roten Seilen."',
+    "translation-explain": 'explain translation "Ein Kind klettert auf einem Spielplatz an roten Seilen."'
+    " --out explain-translation",
     "compare": "compare digits --over optimizer=sgd,momentum,rmsprop,adam --epochs 1 --evaluate-every 43"
     " --seeds 2 --out compare",
     "lr-find": "lr-find digits --out lr-find.png",
@@ -78,6 +82,9 @@ MADE = {  # picture of the docs -> file that a command wrote
     "stages": "photo/photo-stages.png",
     "answer": "photo/photo-answer.png",
     "words": "explain-text/words.png",
+    "translation-lengths": "look-translation/lengths.png",
+    "translation-attention": "explain-translation/attention.png",
+    "translation-alignment": "explain-translation/alignment.png",
     "comparison": "compare/comparison.png",
     "race": "compare/race-valley.png",
     "lr-find": "lr-find.png",

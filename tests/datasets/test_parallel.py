@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 
 import pytest
 import torch
@@ -122,8 +123,5 @@ def test_long_pairs_are_left_out_of_training_and_cut_for_testing():
 def test_multi30k_has_the_published_numbers_of_sentences_and_no_test_sentence_in_training():
     found = parallel.read("multi30k", ("de", "en"))
     assert (len(found.train), len(found.valid), len(found.test())) == (29_000, 1_014, 1_000)
-    assert found.train[0] == (
-        "Zwei junge weiße Männer sind im Freien in der Nähe vieler Büsche.",
-        "Two young, White males are outside near many bushes.",
-    )
+    assert hashlib.sha256("\t".join(found.train[0]).encode()).hexdigest()[:16] == "9aa86bf1a2266c9a"
     assert not {english for _, english in found.test()} & {english for _, english in found.train}

@@ -13,12 +13,12 @@ from pellucid.datasets.subwords import FIRST, MARKS, Subwords, learn, normal, pr
 from pellucid.errors import DataError, MissingExtra, RunError
 
 TEXTS = [
-    "Zwei junge Männer sind im Freien in der Nähe vieler Büsche.",
-    "Two young men are outside near many bushes.",
-    "Ein kleines Mädchen klettert in ein Spielhaus aus Holz.",
-    "A little girl climbing into a wooden playhouse.",
+    "Drei nette Köche rühren draußen in der Nähe in einem großen Topf.",
+    "Three friendly cooks are stirring a big pot outside.",
+    "Ein kleines Mädchen malt mit Kreide ein Haus aus Holz.",
+    "A little girl draws a wooden house with chalk.",
     "Ein Mann in einem blauen Hemd steht auf einer Leiter und putzt ein Fenster.",
-    "A man in a blue shirt is standing on a ladder cleaning a window.",
+    "A man in a blue shirt is standing on a ladder and cleans a window.",
 ] * 3
 
 
@@ -35,7 +35,7 @@ def theirs(texts, count):
 
 def test_the_pieces_alone_encode_as_the_model_they_came_from():
     processor, mine = theirs(TEXTS, 150), Subwords(learn(TEXTS, 150))
-    others = ["Eine Frau steht in der Nähe.", "a wooden window", "Mädchenhaus  junge", "nearly standing", ""]
+    others = ["Eine Frau steht in der Nähe.", "a wooden window", "Mädchenhaus  kleine", "nearly standing", ""]
     for text in (*TEXTS, *others):
         assert mine.encode(text) == processor.encode(text)
 
