@@ -44,11 +44,11 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if task.takes.kind == "script":
         from pellucid.cli import speech
 
-        return speech.look(task, data, flags.index, folder, screen), 0
+        return speech.look(data, flags.index, folder, screen), 0
     if task.takes.kind == "sound":
         from pellucid.cli import recordings
 
-        return recordings.look(task, data, flags.index, folder, screen), 0
+        return recordings.look(data, flags.index, folder, screen), 0
     found = look.counts(data)
     _tell(found, screen)
     found |= {"found": data.facts["found"]} if "found" in data.facts else {}

@@ -109,12 +109,12 @@ def _written(answer: Any, flags: Any, screen: Screen, took: float | None) -> dic
     return found
 
 
-def look(task: Any, data: Any, index: int, folder: Path, screen: Screen) -> dict[str, Any]:
+def look(data: Any, index: int, folder: Path, screen: Screen) -> dict[str, Any]:
     """Tell what there is of each voice, and write the pictures."""
     from pellucid.cli.pictures import write
     from pellucid.verbs import speech
 
-    found = speech.looked(task, data)
+    found = speech.looked(data)
     splits = found["splits"]
     screen.show(
         f"{splits['train']:,} training and {splits['valid']:,} validation recordings; the test set is closed"

@@ -14,7 +14,7 @@ from pellucid.datasets import sketchbook
 from pellucid.explain import watching
 from pellucid.plots import curves, images
 from pellucid.task import Data, Task
-from pellucid.verbs import sketching
+from pellucid.verbs import listening, sketching, speech
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +26,14 @@ MOST_NUMBERS = 32  # along a side of an image in colour
 
 
 def counts(data: Data) -> dict[str, Any]:
-    """Return how many samples each split and each class has, and the range of the raw values."""
+    """Return how many samples each split and each class has, and the range of the raw values.
+
+    Recordings are told of by their voices and their loudness instead.
+    """
+    if "voices" in data.facts:
+        return speech.looked(data)
+    if "bands" in data.facts:
+        return listening.looked(data)
     raw, labels = data.train[torch.arange(len(data.train))]
     _, valid = data.valid[torch.arange(len(data.valid))]
     names = data.facts["classes"]
@@ -53,6 +60,12 @@ def pictures(data: Data, index: int) -> Iterator[tuple[str, Figure]]:
 
     Of a picture in colour the numbers are those of one channel, and the flattening is left out.
     """
+    if "voices" in data.facts:
+        yield from speech.look_pictures(data, index)
+        return
+    if "bands" in data.facts:
+        yield from listening.pictures(data, index)
+        return
     samples, targets = data.train[torch.arange(len(data.train))]
     if data.facts.get("strokes"):
         yield "strokes", sketching.order(data)

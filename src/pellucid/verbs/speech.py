@@ -17,7 +17,7 @@ from pellucid.datasets.script import Unit
 from pellucid.errors import UsageError, near
 from pellucid.plots import sounds
 from pellucid.sampling import Draw, Engine
-from pellucid.task import Data, Task
+from pellucid.task import Data
 from pellucid.tasks.speech import SoundAnswer
 from pellucid.verbs.predict import prepared
 from pellucid.verbs.trained import Ready
@@ -211,7 +211,7 @@ def waves_of(data: Data, split: Any, indices: Sequence[int]) -> list[np.ndarray]
     ]
 
 
-def looked(task: Task, data: Data) -> dict[str, Any]:
+def looked(data: Data) -> dict[str, Any]:
     """Return how much there is of each voice, how long words are, how loud it is, how codes are spread."""
     facts, train = data.facts, data.train
     raw, labels = train[torch.arange(len(train))]

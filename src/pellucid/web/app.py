@@ -20,7 +20,18 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from pellucid.task import Task
-from pellucid.web import answers, batching, compare, inside, pages, reference, results, routes, trainings
+from pellucid.web import (
+    answers,
+    batching,
+    compare,
+    inside,
+    pages,
+    reference,
+    results,
+    routes,
+    sounds,
+    trainings,
+)
 from pellucid.web.guard import Guard
 from pellucid.web.jobs import Jobs
 from pellucid.web.library import Library
@@ -73,7 +84,7 @@ def create_app(
     app.state.closing = False
     app.state.streams = set()
     app.state.batcher = batching.Batcher(counts=counts)
-    for part in (inside, routes, trainings, results, compare, answers, reference, pages):
+    for part in (inside, routes, trainings, results, compare, answers, sounds, reference, pages):
         app.include_router(part.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _missing)

@@ -1,4 +1,4 @@
-"""What a person gives: the bytes of a picture, or JSON that names a sample, holds a text or pixels."""
+"""What a person gives: bytes of a picture or a recording, or JSON that names a sample, a text or pixels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pellucid.web.library import Library, Opened, Sample
 from pellucid.web.refusals import Refusal
 
 PICTURES = ("image/png", "image/jpeg")
+SOUNDS = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", "audio/flac", "audio/x-flac")
 JSON = "application/json"
 MOST_JSON = 2**20  # bytes
 MOST_TEXT = 20_000  # characters
@@ -22,9 +23,10 @@ WAYS = ("sample", "text", "pixels")
 
 @dataclass(frozen=True)
 class Given:
-    """One input, not read yet: exactly one of the three."""
+    """One input, not read yet: exactly one of these."""
 
     picture: bytes | None = None
+    sound: bytes | None = None
     text: str | None = None
     sample: str | None = None
     pixels: Any = None
@@ -47,9 +49,11 @@ class Given:
             sample = library.keep(_raw(self.pixels, opened))
             return {"sample": sample.raw}, sample
         takes = opened.trained.task.takes
-        if (self.text is None) == (takes.kind == "text"):
+        if takes.kind == "script":
+            raise Refusal(415, "kind", "this task speaks: ask it at /say")
+        if (self.text is None) == (takes.kind == "text") or (self.sound is None) == (takes.kind == "sound"):
             raise Refusal(415, "kind", f"this task takes {takes.kind}")
-        source: Any = self.picture if self.text is None else self.text
+        source: Any = next(each for each in (self.picture, self.sound, self.text) if each is not None)
         stages = takes.read(source, opened.trained.facts)
         return stages, library.keep(list(stages.values())[-1])
 
@@ -63,6 +67,8 @@ def given(content_type: str, body: bytes) -> Given:
     kind = content_type.partition(";")[0].strip().lower()
     if kind in PICTURES:
         return Given(picture=body)
+    if kind in SOUNDS:
+        return Given(sound=body)
     found = json_object(kind, body)
     if len(found) != 1 or not set(found) <= set(WAYS) or None in found.values():
         raise Refusal(422, "body", f"expected one of {', '.join(WAYS)} in a JSON object")

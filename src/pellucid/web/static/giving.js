@@ -1,8 +1,9 @@
 /** How a person gives something, by the kind that a task takes. A new kind is a line in KINDS. */
 import { h, put, section } from "./dom.js";
+import { recorder } from "./speaking.js";
 
 const PICTURES = ["image/png", "image/jpeg"];
-const KINDS = { image: picture, text, sound: file("a recording", "audio/*"), audio: file("a recording", "audio/*") };
+const KINDS = { image: picture, text, sound: (ask) => h("div", {}, recorder(ask), file("a recording (WAV or FLAC)", ".wav,.flac")(ask)) };
 
 /** @param {any} context @param {(body: any) => Promise<void>} ask */
 export function giving(context, ask) {
