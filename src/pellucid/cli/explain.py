@@ -20,14 +20,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
     target = _target(flags.target, trained.facts.get("classes", []))
     folder = flags.out or Path("runs") / f"explain-{trained.task.name}"
-    if trained.task.takes.kind == "text":
-        from pellucid.cli import texts
-
-        return texts.explain(trained, flags.input, target, folder, screen), 0
-    if trained.task.takes.kind == "script":
-        from pellucid.cli import speech
-
-        return speech.explain(trained, flags.input, folder, screen), 0
+    if trained.task.takes.kind in ("text", "script"):
+        return _words(trained, flags.input, target, folder, screen), 0
     stages, _ = predict.stages_of(trained, flags.input)
     sample = predict.raw_sample(stages)
     found = explain.explain(trained, sample, target)
@@ -56,6 +50,15 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         "maps": {name: values.tolist() for name, values in found.maps.items()},
         "pictures": [str(path) for path in paths],
     }, 0
+
+
+def _words(trained: Any, word: str, target: int | None, folder: Path, screen: Screen) -> dict[str, Any]:
+    """Explain an answer to a text, or how a text is said."""
+    from pellucid.cli import speech, texts
+
+    if trained.task.takes.kind == "script":
+        return speech.explain(trained, word, folder, screen)
+    return texts.explain(trained, word, target, folder, screen)
 
 
 def _strokes(word: str, trained: Any, target: str, screen: Screen) -> dict[str, Any]:

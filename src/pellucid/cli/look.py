@@ -37,18 +37,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if not 0 <= flags.index < len(data.train):
         raise UsageError(f"--index is {flags.index}; there are training samples 0 to {len(data.train) - 1}")
     folder = flags.out or Path("runs") / f"look-{task.name}"
-    if task.takes.kind == "text":
-        from pellucid.cli import texts
-
-        return texts.look(task, data, flags.index, folder, screen), 0
-    if task.takes.kind == "script":
-        from pellucid.cli import speech
-
-        return speech.look(data, flags.index, folder, screen), 0
-    if task.takes.kind == "sound":
-        from pellucid.cli import recordings
-
-        return recordings.look(data, flags.index, folder, screen), 0
+    if task.takes.kind in ("text", "script", "sound"):
+        return _unseen(task, data, flags.index, folder, screen), 0
     found = look.counts(data)
     _tell(found, screen)
     found |= {"found": data.facts["found"]} if "found" in data.facts else {}
@@ -61,6 +51,15 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         if flags.measure_steps:
             found["training under each"] = _measure(normalised, task, flags.measure_steps, screen)
     return {**found, "pictures": [str(path) for path in paths]}, 0
+
+
+def _unseen(task: Any, data: Any, index: int, folder: Path, screen: Screen) -> dict[str, Any]:
+    """Look at what is no picture: texts, speech, recorded words."""
+    from pellucid.cli import recordings, speech, texts
+
+    if task.takes.kind == "text":
+        return texts.look(task, data, index, folder, screen)
+    return (speech if task.takes.kind == "script" else recordings).look(data, index, folder, screen)
 
 
 def _tell(found: dict[str, Any], screen: Screen) -> None:

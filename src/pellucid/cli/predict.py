@@ -24,15 +24,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     from pellucid.verbs import predict  # torch is loaded by now
     from pellucid.verbs.answers import Answers, inputs_of, printable
 
-    if trained.task.takes.kind == "script":
-        return speech.predict(trained, flags, screen), 0
-    if speech.given(flags) or not flags.inputs:
-        wrong = ", ".join(f"--{name}" for name in speech.given(flags))
-        raise UsageError(f"{wrong}: only speech has this" if wrong else "INPUT is missing; give a file")
-    if trained.task.takes.kind == "text":
-        from pellucid.cli import texts
-
-        return texts.predict(trained, flags.inputs, flags.show, screen), 0
+    if trained.task.takes.kind in ("script", "text") or speech.given(flags) or not flags.inputs:
+        return _words(trained, flags, screen), 0
     answers: list[dict[str, Any]] = []
     problems: list[PellucidError] = []
     drawn: list[str] = []
@@ -62,6 +55,24 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if problems:
         raise _first_of(problems, answers, screen)
     return {"answers": answers, **(_told(answers, kept, flags.out, screen) if kept else {})}, 0
+
+
+def _words(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
+    """Answer texts, or say them.
+
+    Raises:
+        UsageError: flags of speech for another task, or no input.
+    """
+    if trained.task.takes.kind == "script":
+        return speech.predict(trained, flags, screen)
+    if speech.given(flags):
+        names = ", ".join(f"--{name}" for name in speech.given(flags))
+        raise UsageError(f"{names}: only networks that speak have this; {trained.task.name} does not")
+    if not flags.inputs:
+        raise UsageError("INPUT is missing; give a file, or valid:12 for a validation sample")
+    from pellucid.cli import texts
+
+    return texts.predict(trained, flags.inputs, flags.show, screen)
 
 
 def _told(answers: list[Any], kept: Any, out: Path, screen: Screen) -> dict[str, Any]:
