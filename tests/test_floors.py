@@ -30,6 +30,8 @@ LONG = {  # functions that are one long picture or page, in lines; they may beco
     "walk": 54,
     "race_gif": 50,
     "walk_page": 57,
+    "compiled": 71,  # one loop that is compiled as a whole
+    "speak": 64,
 }
 WHERE = {  # third parties and the only rooms that may name them
     "matplotlib": {"plots"},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid import media
+from pellucid import media, sound
 from pellucid.datasets import (
     drawings,
     folder,
@@ -18,6 +18,7 @@ from pellucid.datasets import (
     labelled,
     mnist,
     npz,
+    script,
     sentences,
     squares,
     wordvectors,
@@ -87,6 +88,14 @@ def photograph(content):
     return squares.square(media.picture(content, decoders=media.PHOTOGRAPHS), 16)
 
 
+TONE = sound.Sound(np.sin(np.arange(900) / 5).astype(np.float32) * 0.5, 8000)
+SONG = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\x0c\0\x90\x30\x40\x60\x80\x30\x40\0\xff\x2f\0"
+
+
+def heard(content):
+    return sound.read(content, rate_hz=11025)
+
+
 COLOUR = Image.fromarray(NOISE)
 FRAMES = [Image.fromarray(np.roll(NOISE, 9 * i, 0)) for i in range(3)]
 LOADERS = {
@@ -95,6 +104,9 @@ LOADERS = {
     "png": (media.picture, encoded(COLOUR, "PNG"), fuzz.png),
     "palette png": (media.picture, encoded(COLOUR.quantize(16), "PNG", transparency=3), fuzz.png),
     "jpeg": (media.picture, encoded(COLOUR, "JPEG", exif=exif()), fuzz.jpeg),
+    "wav": (heard, sound.wav(TONE), fuzz.scramble),
+    "flac": (heard, sound.flac(TONE), fuzz.scramble),
+    "midi": (script.midi, SONG, fuzz.scramble),
     "sentences": (
         lambda content: sentences.parse(content, name="x", columns=("text",), classes=2),
         b"label\tfold\ttext\n"

@@ -115,7 +115,7 @@ def compiled(kernel: int, residual: int, gate: int, skip: int, layers: int, kind
     wide, out = kernel * residual, residual + skip
 
     @numba.njit(nogil=True, fastmath={"contract", "nsz"}, cache=True)
-    def run(
+    def speak(
         taps, bias, convolutions, outs, out_biases, weights1, bias1, weights2, bias2, dilations, conditioning,
         frame, constants, uniform, temperature, nucleus, codes, logits,
     ):  # fmt: skip
@@ -180,7 +180,7 @@ def compiled(kernel: int, residual: int, gate: int, skip: int, layers: int, kind
                     for j in range(256):
                         logits[n, at, j] = scores[n, j]
 
-    return run
+    return speak
 
 
 @numba.njit(nogil=True, fastmath={"contract", "nsz"}, inline="always", cache=True)

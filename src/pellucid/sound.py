@@ -151,7 +151,7 @@ def write(path: Path, sound: Sound) -> None:
     suffix = path.suffix.lower()
     if suffix not in WRITTEN:
         raise UsageError(f"{path}: what is written is {' or '.join(WRITTEN)}; choose such a name")
-    content = wav(sound) if suffix == ".wav" else _flac(sound)
+    content = wav(sound) if suffix == ".wav" else flac(sound)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -273,7 +273,12 @@ def _sensible(rate: int, frames: int, name: str) -> None:
         raise DataError(f"{name}: {frames / rate:.0f} seconds; at most {MOST_SECONDS:.0f} are read; cut it")
 
 
-def _flac(sound: Sound) -> bytes:
+def flac(sound: Sound) -> bytes:
+    """Return a sound as the bytes of a 16-bit FLAC file.
+
+    Raises:
+        MissingExtra: soundfile is not installed.
+    """
     try:
         import soundfile
     except (ImportError, OSError) as error:

@@ -48,6 +48,7 @@ def test_every_line_for_curl_runs(tmp_path):
     ]
     assert len(lines) >= 8
     Image.open(ROOT / "docs/pictures/photo.jpg").save(tmp_path / "photo.png")
+    (tmp_path / "seven.wav").write_bytes((ROOT / "docs/examples/seven.wav").read_bytes())
     studio = Studio(tmp_path, "--task", str(ROOT / "docs/examples/shapes.py"))
     try:
         assert studio.address == f"http://127.0.0.1:{studio.port}/#token={TOKEN}\n"

@@ -28,9 +28,8 @@ def _answered(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int
     from pellucid.verbs import predict  # torch is loaded by now
     from pellucid.verbs.answers import Answers, inputs_of, printable
 
-    if trained.task.gives != "sound" and (speech.given(flags) or not flags.inputs):
-        wrong = ", ".join(f"--{name}" for name in speech.given(flags))
-        raise UsageError(f"{wrong}: only speech has this" if wrong else "INPUT is missing; give a file")
+    if trained.task.gives != "sound":
+        _require_input(trained.task.name, flags)
     trained = predict.searching(trained, flags.beam, flags.length_penalty)
     told = kinds.teller(trained.task, "predict")
     if told:
@@ -64,6 +63,15 @@ def _answered(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int
     if problems:
         raise _first_of(problems, answers, screen)
     return {"answers": answers, **(_told(answers, kept, flags.out, screen) if kept else {})}, 0
+
+
+def _require_input(task: str, flags: Any) -> None:
+    """Refuse what only a network that speaks has: its flags, and that it may be asked without an input."""
+    if speech.given(flags):
+        names = ", ".join(f"--{name}" for name in speech.given(flags))
+        raise UsageError(f"{names}: only networks that speak have this; {task} does not")
+    if not flags.inputs:
+        raise UsageError("INPUT is missing; give a file, or valid:12 for a validation sample")
 
 
 def _told(answers: list[Any], kept: Any, out: Path, screen: Screen) -> dict[str, Any]:

@@ -24,7 +24,5 @@ def look(task: Any, data: Any, index: int, folder: Path, screen: Screen) -> dict
         ["class", "training", "validation", "median peak"],
         [[name, n["train"], n["valid"], f"{n['median peak']:.2f}"] for name, n in found["classes"].items()],
     )
-    paths = [
-        str(write(folder, name, figure, screen)) for name, figure in listening.pictures(task, data, index)
-    ]
+    paths = [str(write(folder, name, figure, screen)) for name, figure in listening.pictures(data, index)]
     return {**found, "pictures": paths}

@@ -114,7 +114,7 @@ def look(task: Any, data: Any, index: int, folder: Path, screen: Screen) -> dict
     from pellucid.cli.pictures import write
     from pellucid.verbs import speech
 
-    found = speech.looked(task, data)
+    found = speech.looked(data)
     splits = found["splits"]
     screen.show(
         f"{splits['train']:,} training and {splits['valid']:,} validation recordings; the test set is closed"

@@ -10,7 +10,7 @@ import torch
 
 from pellucid.datasets import logmel
 from pellucid.plots import sounds
-from pellucid.task import Data, Task
+from pellucid.task import Data
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +42,7 @@ def looked(data: Data) -> dict[str, Any]:
     }
 
 
-def pictures(task: Task, data: Data, index: int) -> Iterator[tuple[str, Figure]]:
+def pictures(data: Data, index: int) -> Iterator[tuple[str, Figure]]:
     """Draw one recording as the network hears it, and a sheet of spectrograms for each class."""
     facts = data.facts
     rate = facts["rate_hz"]
@@ -50,9 +50,11 @@ def pictures(task: Task, data: Data, index: int) -> Iterator[tuple[str, Figure]]
     wave = raw[index].numpy() / np.float32(32768)
     name = f"training recording {index}, {facts['classes'][int(labels[index])]}"
     yield "recording", sounds.spoken({name: wave}, {name: logmel.spectrogram(wave, rate)}, rate)
-    bands, _ = task.prepare(raw[index : index + 1], facts=facts)
+    scaled = torch.from_numpy(wave / max(1e-6, np.abs(wave).max()))[None]
+    bands = logmel.log_mel(scaled, rate, facts["bands"])
+    bands = (bands - bands.mean()) / bands.std().clamp(min=1e-3)
     truth = {name: float(i == int(labels[index])) for i, name in enumerate(facts["classes"])}
-    yield "bands", sounds.heard(wave, rate, bands[0, 0].numpy(), truth)
+    yield "bands", sounds.heard(wave, rate, bands[0].numpy(), truth)
     rows = {}
     for i, each in enumerate(facts["classes"][:MOST_CLASSES]):
         chosen = np.flatnonzero(labels.numpy() == i)[:SHOWN]

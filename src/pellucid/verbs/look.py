@@ -14,7 +14,7 @@ from pellucid.datasets import sketchbook
 from pellucid.explain import watching
 from pellucid.plots import curves, images
 from pellucid.task import Data, Task
-from pellucid.verbs import sketching, translations
+from pellucid.verbs import listening, sketching, speech, translations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,9 +26,16 @@ MOST_NUMBERS = 32  # along a side of an image in colour
 
 
 def counts(data: Data) -> dict[str, Any]:
-    """Return how many samples each split and each class has, and the range of the raw values."""
+    """Return how many samples each split and each class has, and the range of the raw values.
+
+    Recordings are told of by their voices and their loudness instead, translations by their pieces.
+    """
     if "pieces" in data.facts:
         return translations.looked(data, 0)
+    if "voices" in data.facts:
+        return speech.looked(data)
+    if "bands" in data.facts:
+        return listening.looked(data)
     raw, labels = data.train[torch.arange(len(data.train))]
     _, valid = data.valid[torch.arange(len(data.valid))]
     names = data.facts["classes"]
@@ -57,6 +64,12 @@ def pictures(data: Data, index: int) -> Iterator[tuple[str, Figure]]:
     """
     if "pieces" in data.facts:
         yield from translations.pictures(data)
+        return
+    if "voices" in data.facts:
+        yield from speech.look_pictures(data, index)
+        return
+    if "bands" in data.facts:
+        yield from listening.pictures(data, index)
         return
     samples, targets = data.train[torch.arange(len(data.train))]
     if data.facts.get("strokes"):

@@ -17,7 +17,7 @@ from pellucid.datasets.script import Unit
 from pellucid.errors import UsageError, near
 from pellucid.plots import sounds
 from pellucid.sampling import Draw, Engine
-from pellucid.task import Data, Task
+from pellucid.task import Data
 from pellucid.tasks.speech import SoundAnswer
 from pellucid.verbs.predict import prepared
 from pellucid.verbs.trained import Ready
@@ -211,7 +211,7 @@ def waves_of(data: Data, split: Any, indices: Sequence[int]) -> list[np.ndarray]
     ]
 
 
-def looked(task: Task, data: Data) -> dict[str, Any]:
+def looked(data: Data) -> dict[str, Any]:
     """Return how much there is of each voice, how long words are, how loud it is, how codes are spread."""
     facts, train = data.facts, data.train
     raw, labels = train[torch.arange(len(train))]
@@ -282,6 +282,7 @@ class Explanation:
         moment: the sample that is explained.
         gradient: how much each sample in the receptive field moved the code that was drawn, oldest first.
         probabilities: ``(T, 256)`` of a stretch of samples; ``drawn``: ``(T,)`` what was drawn from them.
+        recorded: the samples of the recording that was given; zeros where it was a text.
         conditions: what else was asked for -> bits by which the softmax changed on average (KL divergence).
     """
 
@@ -292,14 +293,18 @@ class Explanation:
     probabilities: np.ndarray
     drawn: np.ndarray
     conditions: dict[str, float]
+    recorded: np.ndarray
 
     def pictures(self, rate_hz: int) -> Iterator[tuple[str, Figure]]:
         """Draw the receptive field, the softmax over time, and the sound."""
         yield "field", sounds.field(self.reach, self.gradient, rate_hz)
         title = f"The softmax over 256 codes, {len(self.drawn)} samples from sample {self.moment} on"
         yield "softmax", sounds.softmax_over_time(self.probabilities, self.drawn, rate_hz, title=title)
-        shown = {"said": logmel.spectrogram(self.answer.samples, rate_hz)}
-        yield "said", sounds.spoken({"said": self.answer.samples}, shown, rate_hz)
+        waves = {"what the network says": self.answer.samples}
+        if self.recorded.any():
+            waves = {"the same, recorded": self.recorded, **waves}
+        shown = {name: logmel.spectrogram(wave, rate_hz) for name, wave in waves.items()}
+        yield "said", sounds.spoken(waves, shown, rate_hz, title="Real and generated")
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the samples as a JSON object."""
@@ -338,7 +343,14 @@ def explain(ready: Ready, sample: np.ndarray, draw: Draw | None = None) -> Expla
         logits[stretch].softmax(1).numpy(),
         codes[0, stretch].numpy(),
         _conditions(ready, inputs, logits),
+        recorded_in(sample),
     )
+
+
+def recorded_in(sample: np.ndarray) -> np.ndarray:
+    """Return the samples of a raw row, silence of codes 128 as exact zeros."""
+    codes = sample[utterances.HEADER :][sample[utterances.HEADER :] > 0] - 1
+    return mulaw.decode(codes) * (codes != mulaw.SILENCE)
 
 
 def entropy(probabilities: np.ndarray) -> np.ndarray:

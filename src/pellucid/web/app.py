@@ -31,6 +31,7 @@ from pellucid.web import (
     reference,
     results,
     routes,
+    sounds,
     trainings,
 )
 from pellucid.web.guard import Guard
@@ -86,7 +87,8 @@ def create_app(
     app.state.streams = set()
     app.state.albums = Kept(game.MOST_ALBUMS)
     app.state.batcher = batching.Batcher(counts=counts)
-    for part in (inside, routes, trainings, results, compare, answers, game, playing, reference, pages):
+    parts = (inside, routes, trainings, results, compare, answers, game, playing, sounds, reference, pages)
+    for part in parts:
         app.include_router(part.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _missing)

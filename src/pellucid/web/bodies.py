@@ -1,4 +1,4 @@
-"""What a person gives: the bytes of a picture, or JSON: a sample's name, text, pixels or strokes."""
+"""What a person gives: bytes of a picture or a recording, or JSON: a sample's name, text, pixels or strokes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pellucid.web.library import Library, Opened, Sample
 from pellucid.web.refusals import Refusal
 
 PICTURES = ("image/png", "image/jpeg")
+SOUNDS = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", "audio/flac", "audio/x-flac")
 JSON = "application/json"
 MOST_JSON = 2**20  # bytes
 MOST_TEXT = 20_000  # characters
@@ -27,6 +28,7 @@ class Given:
     """One input, not read yet: exactly one of them."""
 
     picture: bytes | None = None
+    sound: bytes | None = None
     text: str | None = None
     sample: str | None = None
     pixels: Any = None
@@ -56,9 +58,11 @@ class Given:
             traced: Any = sketchbook.traced(pen(self.strokes), opened.trained.facts)
             stages = takes.read(traced, opened.trained.facts)
             return stages, library.keep(list(stages.values())[-1])
-        if (self.text is None) == (takes.kind == "text"):
+        if takes.kind == "script":
+            raise Refusal(415, "kind", "this task speaks: ask it at /say")
+        if (self.text is None) == (takes.kind == "text") or (self.sound is None) == (takes.kind == "sound"):
             raise Refusal(415, "kind", f"this task takes {takes.kind}")
-        source: Any = self.picture if self.text is None else self.text
+        source: Any = next(each for each in (self.picture, self.sound, self.text) if each is not None)
         stages = takes.read(source, opened.trained.facts)
         return stages, library.keep(list(stages.values())[-1])
 
@@ -72,6 +76,8 @@ def given(content_type: str, body: bytes) -> Given:
     kind = content_type.partition(";")[0].strip().lower()
     if kind in PICTURES:
         return Given(picture=body)
+    if kind in SOUNDS:
+        return Given(sound=body)
     found = json_object(kind, body)
     if len(found) != 1 or not set(found) <= set(WAYS) or None in found.values():
         raise Refusal(422, "body", f"expected one of {', '.join(WAYS)} in a JSON object")

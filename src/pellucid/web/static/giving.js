@@ -2,9 +2,11 @@
 import { h, put, section } from "./dom.js";
 import "./elements/p-pad.js";
 import { button, latest } from "./lens.js";
+import { recorder } from "./speaking.js";
 
 const PICTURES = ["image/png", "image/jpeg"];
-const KINDS = { image: picture, drawing, text, game: match, sound: file("a recording", "audio/*"), audio: file("a recording", "audio/*") };
+const sound = (ask) => h("div", {}, recorder(ask), file("a recording (WAV or FLAC)", ".wav,.flac")(ask));
+const KINDS = { image: picture, drawing, text, sound, game: match };
 
 /** @param {any} context @param {(body: any) => Promise<void>} ask with null, where nothing is given any more */
 export function giving(context, ask) {

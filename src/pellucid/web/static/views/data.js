@@ -8,6 +8,7 @@ import { roving } from "../roving.js";
 const LOOKED_AT = 256; // validation samples that the sheet is chosen from
 const EACH = { least: 5, most: 18, wide: 48, rest: 90 }; // of a class; CSS pixels of one and of what stands around them
 const KNOWN = ["splits", "classes", "pictures", "source", "licence", "shape"];
+const HEARD = 6; // validation recordings that can be played
 const PERCENT = /share/;
 
 export default {
@@ -23,7 +24,7 @@ export default {
     const pictures = h("div", {});
     put(element, h("div", { class: "columns" }, facts(look, ref), look.classes ? classes(look, ref) : null), sheet, pictures);
     const shown = context.task.takes === "image" && look.classes && (await samples(sheet, context).catch(() => false));
-    put(pictures, drawn(look, context, shown ? ["samples"] : []));
+    put(pictures, listen(look, context), drawn(look, context, shown ? ["samples"] : []));
   },
 };
 
@@ -89,6 +90,15 @@ function picture(values, [, height, width], i, name, link) {
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
   return h("a", { href: link({ step: "look", view: "pixels", query: { sample: `valid:${i}` } }) }, canvas);
+}
+
+/** Players for some validation recordings, where samples are sounds. */
+function listen(look, { task, api }) {
+  if (!["sound", "script"].includes(task.takes)) return null;
+  const count = Math.min(HEARD, look.splits?.valid ?? 0);
+  const every = Math.max(1, Math.floor((look.splits?.valid ?? 0) / Math.max(1, count)));
+  const one = (i) => h("audio", { controls: true, preload: "none", src: api.address("tasks", task.name, "samples", `${i * every}.wav`), "aria-label": `validation recording ${i * every}` });
+  return section("Listen", "Recordings of the validation part.", h("div", { class: "gallery" }, Array.from({ length: count }, (_, i) => one(i))));
 }
 
 function drawn(look, { task, api }, without) {

@@ -5,6 +5,7 @@ import "../elements/p-bars.js";
 import { giving } from "../giving.js";
 import { looks } from "../looks.js";
 import { failure } from "../problem.js";
+import { speaker } from "../speaking.js";
 import { takeaway } from "./takeaway.js";
 
 const SHOWN = 12; // bars of the most likely classes
@@ -16,6 +17,10 @@ export default {
   step: "use",
   for: ({ run }) => Boolean(run) && run.status !== "damaged",
   async mount(element, context) {
+    if (context.task.takes === "script") {
+      put(element, section("Let it speak", "Every sample is drawn from a softmax, so another seed says it in another way.", ...speaker(context)), takeaway(context));
+      return;
+    }
     const place = h("div", { class: "answer", "aria-live": "polite" });
     const way = h("div", {});
     let asked = 0;

@@ -1,0 +1,110 @@
+"""Sounds: what a network can say, and saying it; recordings of the data, to be listened to."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from pellucid import sound
+from pellucid.datasets import mulaw, script, utterances
+from pellucid.sampling import Draw
+from pellucid.verbs import speech
+from pellucid.web.bodies import json_object
+from pellucid.web.library import Library, library
+from pellucid.web.refusals import Refusal
+
+TEXTS = ("text", "melody", "voice", "vowel")
+NUMBERS = ("tempo", "transpose", "speed", "temperature", "nucleus")
+MOST_TEXT = 2000  # characters
+Shelf = Annotated[Library, Depends(library)]
+
+router = APIRouter(prefix="/api/v1", tags=["answers"])
+
+
+@router.get("/runs/{run}/voices")
+def voices(run: str, shelf: Shelf) -> dict[str, Any]:
+    """List who speaks and who sings, what each can say, and the range of those who sing."""
+    facts = speaking(run, shelf).facts
+    return {
+        "speak": [name for name in facts["voices"] if name not in facts["ranges"]],
+        "sing": facts["ranges"],
+        "vocabulary": {name: script.vocabulary(facts, name) for name in facts["voices"]},
+        "rate_hz": facts["rate_hz"],
+    }
+
+
+@router.post("/runs/{run}/say")
+async def say(run: str, request: Request, shelf: Shelf) -> dict[str, Any]:
+    """Say a text or sing a melody: what is heard when, and the WAV file in base64."""
+    from anyio import to_thread
+
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    asked = read(json_object(kind, await request.body()))
+    return await to_thread.run_sync(said, speaking(run, shelf), asked)
+
+
+def said(trained: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer with its sound."""
+    draw = Draw(**{name: asked.pop(name) for name in ("temperature", "nucleus", "seed") if name in asked})
+    answer = speech.say(trained, speech.Request(**asked), draw)
+    content = sound.wav(sound.Sound(answer.samples, answer.rate_hz))
+    return {"answer": answer.to_json(), "wav": base64.b64encode(content).decode("ascii")}
+
+
+def read(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request to say something, checked.
+
+    Raises:
+        Refusal: a field is unknown or of another type.
+    """
+    for name, value in body.items():
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        good = (
+            (name in TEXTS and isinstance(value, str) and len(value) <= MOST_TEXT)
+            or (name in NUMBERS and is_number)
+            or (name == "seed" and is_number and isinstance(value, int))
+        )
+        if not good:
+            raise Refusal(
+                422, "body", f"{name}: expected {', '.join(TEXTS)} (text), {', '.join(NUMBERS)}, seed"
+            )
+    melody = body.get("melody", "")
+    if melody and not all(script.TOKEN.fullmatch(word) for word in melody.split()):
+        raise Refusal(422, "melody", "write the melody like C3:1 E3:0.5 R:1 G3:2")  # a file's name stays shut
+    return dict(body)
+
+
+@router.get("/tasks/{task}/samples/{index}.wav", response_class=Response)
+def recording(task: str, index: int, shelf: Shelf, setting: str = "default") -> Response:
+    """Return a validation recording as WAV."""
+    chosen = shelf.setting(task, setting)
+    if chosen.takes.kind not in ("sound", "script"):
+        raise Refusal(415, "kind", "the samples of this task are not sounds")
+    data = shelf.data(chosen)
+    if not 0 <= index < len(data.valid):
+        raise Refusal(404, "sample", f"expected 0 to {len(data.valid) - 1}")
+    import torch
+
+    raw = data.valid[torch.tensor([index])][0][0].numpy()
+    if chosen.takes.kind == "sound":
+        wave = raw / np.float32(32768)
+    else:
+        wave = mulaw.decode(raw[utterances.HEADER :][raw[utterances.HEADER :] > 0] - 1)
+    content = sound.wav(sound.Sound(wave, int(data.facts["rate_hz"])))
+    return Response(content, media_type="audio/wav")
+
+
+def speaking(run: str, shelf: Library) -> Any:
+    """Open a run that speaks.
+
+    Raises:
+        Refusal: it does something else.
+    """
+    trained = shelf.open(run).trained
+    if trained.task.takes.kind != "script":
+        raise Refusal(415, "kind", f"this task takes {trained.task.takes.kind}; only speech is said")
+    return trained
