@@ -1,4 +1,4 @@
-"""What a person gives: bytes of a picture or a recording, or JSON: a sample's name, text, pixels or strokes."""
+"""What a person gives: bytes of a picture or a recording, or JSON: sample, text, pixels or strokes."""
 
 from __future__ import annotations
 
