@@ -102,10 +102,10 @@ def test_explaining_a_moment_gives_values_advantages_and_the_shares_of_the_frame
 def test_the_same_is_explained_from_python(run):
     import numpy as np
 
-    import pellucid
+    from pellucid import api
 
-    found = pellucid.explain(run, "7:3")
-    again = pellucid.explain(run, found.sample, list(found.values).index(found.action))
+    found = api.explain(run, "7:3")
+    again = api.explain(run, found.sample, list(found.values).index(found.action))
     assert again.values == found.values
     np.testing.assert_allclose(again.shares, found.shares)
     assert found._repr_png_()[:4] == b"\x89PNG"
