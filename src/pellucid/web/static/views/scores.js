@@ -31,8 +31,8 @@ function draw(scores, ref, { run }, others) {
 /** What others published on the same test set, the best first, and where this run stands among them. */
 function beside(scores, ref, run, others) {
   const { value, n } = scores.scores.accuracy;
-  const theirs = others.map((one, i) => ({ ...one, cell: number(one.accuracy, `${run.id}/published[${i},accuracy]`, "percent1") }));
-  const ours = { system: h("b", {}, `this run, ${run.id}`), accuracy: value, cell: h("b", {}, number(value, ref("scores,accuracy,value"), "percent1")), source: `here, n = ${n}`, note: "" };
+  const theirs = others.map((one, i) => ({ ...one, cell: number(one.accuracy, `${run.id}/published[${i},accuracy]`, "percent2") }));
+  const ours = { system: h("b", {}, `this run, ${run.id}`), accuracy: value, cell: h("b", {}, number(value, ref("scores,accuracy,value"), "percent2")), source: `here, n = ${n}`, note: "" };
   const rows = [...theirs, ours].sort((a, b) => b.accuracy - a.accuracy).map(({ system, cell, source, note }) => [system, cell, h("span", { class: "fine" }, source, note ? ` (${note})` : "")]);
   return section("Published results", "As printed by their authors, without an interval: on this many test samples, differences of a few tenths may be chance.", table("Accuracy on the same test set", ["system", "accuracy", "source"], rows));
 }
