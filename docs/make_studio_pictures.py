@@ -35,6 +35,7 @@ VIEWS = {  # name of the picture -> where it is in the studio
     "graph": f"digits/{CNN}/look/graph",
     "start": "digits/-/train/start",
     "watch": "digits/first/train/watch",
+    "moment": "digits/first/train/watch?at=216",
     "gradient": f"digits/{MLP}/train/gradient?sample=valid:12",
     "race": f"digits/{CNN}/train/race",
     "scores": f"digits/{CNN}/test/scores",
@@ -109,7 +110,13 @@ def a_game(page: Any) -> None:
     page.evaluate("() => document.querySelector('.drawings').scrollIntoView()")
 
 
-DONE = {"play": half_a_cat, "results": a_game}
+def the_moment(page: Any) -> None:
+    """Go down to the network at the moment of the time line."""
+    page.wait_for_selector(".filters canvas")
+    page.evaluate("() => document.querySelector('.cockpit-line').scrollIntoView()")
+
+
+DONE = {"play": half_a_cat, "results": a_game, "moment": the_moment}
 
 
 def next_drawing(page: Any) -> None:
