@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 ZOO = Path(__file__).parent
-RECOMMENDED = {"digits": "cnn", "sentences": "reviews", "sketches": "all"}  # what a bare name is
+RECOMMENDED = {  # what a bare name is
+    "digits": "cnn",
+    "sentences": "reviews",
+    "sketches": "all",
+    "translation": "de-en",
+}
 
 
 def released() -> dict[str, Path]:
