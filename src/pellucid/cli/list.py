@@ -58,7 +58,9 @@ def _show(rows: list[dict[str, Any]], screen: Screen) -> None:
         return
     cells = []
     for row in rows:
-        score = row["scores"].get("accuracy")
-        said = f"accuracy {score['value']:.2%} on {score['n']:,} test images" if score else row["state"]
+        name = next((each for each in ("accuracy", "bleu") if each in row["scores"]), None)
+        score = row["scores"][name] if name else None
+        samples = "images" if name == "accuracy" else "sentences"
+        said = f"{name} {score['value']:.2%} on {score['n']:,} test {samples}" if score else row["state"]
         cells.append([row["name"], row["task"], row["network"], said])
     screen.table(["name", "task", "network", "test"], cells)
