@@ -15,6 +15,13 @@ from pellucid.zoo import released
 
 RUNS = Path("runs")
 
+HEADLINES = {  # the score that stands for a network, and how it is said
+    "accuracy": "accuracy {value:.2%} on {n:,} test samples",
+    "bleu": "BLEU {value:.2%} on {n:,} test sentences",
+    "bits": "{value:.2f} bits a sample on {n:,} test samples",
+    "score": "score {value:.2f} in {n:,} test episodes",
+}
+
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """List what there is."""
@@ -58,9 +65,7 @@ def _show(rows: list[dict[str, Any]], screen: Screen) -> None:
         return
     cells = []
     for row in rows:
-        score, points = (row["scores"].get(name) for name in ("accuracy", "score"))
-        said = f"accuracy {score['value']:.2%} on {score['n']:,} test images" if score else row["state"]
-        if points:
-            said = f"score {points['value']:.2f} in {points['n']:,} test episodes"
+        name = next((each for each in HEADLINES if each in row["scores"]), None)
+        said = HEADLINES[name].format(**row["scores"][name]) if name else row["state"]
         cells.append([row["name"], row["task"], row["network"], said])
     screen.table(["name", "task", "network", "test"], cells)

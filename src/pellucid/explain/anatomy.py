@@ -164,7 +164,7 @@ def _trace(model: nn.Module, inputs: Tensor) -> list[tuple[Layer, Field | None]]
             after = first_tensor(output)
             own = 0 if module in counted else sum(each.numel() for each in module.parameters())
             counted.add(module)
-            field = tracing.field(after)
+            field = tracing.field(after) if inputs.is_floating_point() else None
             rows.append(
                 (
                     _row(names[module], module, shape, after, own, tracing.operations - operations, field),
@@ -218,7 +218,9 @@ def _row(
 
 
 def _blank(model: nn.Module, input_shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    return placed(model, torch.zeros(1, *input_shape, dtype=dtype))
+    # numbers of words: 0 is padding, which a network may leave out
+    make = torch.zeros if dtype.is_floating_point else torch.ones
+    return placed(model, make(1, *input_shape, dtype=dtype))
 
 
 def _field_of(model: nn.Module, inputs: Tensor, layer: str) -> Field:

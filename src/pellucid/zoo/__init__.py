@@ -11,6 +11,7 @@ RECOMMENDED = {  # what a bare name is
     "sketches": "all",
     "speech": "digits",
     "words": "digits",
+    "translation": "de-en",
 }
 
 
