@@ -67,7 +67,7 @@ def main() -> None:
 
 def keep(what: str, score: str, value: Score, bar: str, network: str) -> None:
     """Print a row and put it into the file."""
-    print(f"{what}: {score}: {value}  {bar}", flush=True)
+    print(f"{what}: {score}: {value.to_json()}  {bar}", flush=True)
     name = f"{what}: {score}"
     row = {
         "date": datetime.date.today().isoformat(),
