@@ -187,11 +187,11 @@ def translation_table(rows: Sequence[Row]) -> str:
     head = ["network", "search", "score", "value", "n", "asked for", "parameters", "training", "signature"]
     lines = []
     for row in rows:
-        interval = f" ({_percent(row['low'])} to {_percent(row['high'])})" if row["low"] else ""
-        factor = 1 if row["score"] == "loss" else 100
-        value = f"{factor * float(row['value']):.2f}{'' if factor == 1 else ' %'}{interval}"
+        if not row["signature"]:  # the loss and the share of right pieces are for the file
+            continue
+        value = f"{_percent(row['value'])} ({_percent(row['low'])} to {_percent(row['high'])})"
         training = f"{row['epochs']} epochs, {float(row['seconds']):.3g} s"
-        counted = f"`{row['signature']}`" if row["signature"] else ""
+        counted = "`" + row["signature"].replace("|", " ") + "`"  # a bar would end the table's cell
         parameters = f"{float(row['parameters']) / 1e6:.1f} million"
         cells = [f"`{row['name']}`", row["search"], row["score"], value, f"{int(row['n']):,}"]
         lines.append([*cells, row["bar"], parameters, training, counted])

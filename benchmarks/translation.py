@@ -17,6 +17,7 @@ import argparse
 import dataclasses
 import datetime
 import itertools
+import math
 import statistics
 import sys
 import time
@@ -69,7 +70,7 @@ def scores(options: argparse.Namespace) -> None:
     trained = opened(options.run, options.recurrent)
     bars = dict(bar.split(" ", 1) for bar in options.bar)
     last = trained.run.speed()[-1]
-    steps = len(trained.task.data().train) / trained.task.training.batch_size
+    steps = math.ceil(len(trained.task.data().train) / trained.task.training.batch_size)
     rows = []
     for beam in (trained.task.beam, 1):
         task = dataclasses.replace(trained.task, beam=beam)
