@@ -44,11 +44,12 @@ async def say(run: str, request: Request, shelf: Shelf) -> dict[str, Any]:
 
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     asked = read(json_object(kind, await request.body()))
-    return await to_thread.run_sync(said, speaking(run, shelf), asked)
+    return await to_thread.run_sync(said, run, shelf, asked)
 
 
-def said(trained: Any, asked: dict[str, Any]) -> dict[str, Any]:
+def said(run: str, shelf: Library, asked: dict[str, Any]) -> dict[str, Any]:
     """Return the answer with its sound."""
+    trained = speaking(run, shelf)
     draw = Draw(**{name: asked.pop(name) for name in ("temperature", "nucleus", "seed") if name in asked})
     answer = speech.say(trained, speech.Request(**asked), draw)
     content = sound.wav(sound.Sound(answer.samples, answer.rate_hz))
