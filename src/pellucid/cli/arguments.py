@@ -97,10 +97,9 @@ def read_task(name: str, words: Sequence[str], *, program: str) -> Task:
 
 
 def _with_folder(kind: type[Task], words: Sequence[str]) -> list[str]:
-    """Call ``--data`` what it is for a task that learns from a folder: its field is ``folder``."""
-    if "folder" not in {field.name for field in dataclasses.fields(kind)}:
-        return list(words)
-    return [re.sub(r"^--data(?==|$)", "--folder", word) for word in words]
+    """Call ``--data`` what it is for a task that learns from a folder: its field is ``folder`` or ``own``."""
+    own = [field.name for field in dataclasses.fields(kind) if field.name in ("folder", "own")]
+    return [re.sub(r"^--data(?==|$)", f"--{own[0]}", word) if own else word for word in words]
 
 
 def find_kind(name: str) -> type[Task]:
