@@ -161,6 +161,8 @@ def test_a_poisoned_neighbour_fails_alone(opened, batcher, monkeypatch):
                     raise RuntimeError("at address 0x7f00 in /secret/path")
                 return opened.trained.task.prepare(inputs, facts=facts)
 
+            ask = staticmethod(opened.trained.task.ask)
+
     found = together(batcher, Opened("x", "0", Poisoned), samples, list(range(8)))
     assert isinstance(found[3], Refusal)
     assert "secret" not in str(found[3])
@@ -182,7 +184,9 @@ class Slow:
 
     def __init__(self):
         self.go, self.seen = threading.Event(), []
-        self.task = SimpleNamespace(prepare=lambda inputs, facts: (inputs, None))
+        self.task = SimpleNamespace(
+            prepare=lambda inputs, facts: (inputs, None), ask=lambda network, inputs, facts: network(inputs)
+        )
 
     def network(self, inputs):
         self.go.wait(30)
