@@ -9,11 +9,12 @@ import subprocess
 import sys
 from contextlib import closing
 
+import numpy as np
 import pytest
 import torch
 
 import pellucid
-from pellucid.device import choose, commit, environment, has_glibc, keep_heap
+from pellucid.device import choose, commit, denormals_flushed, environment, has_glibc, keep_heap
 from pellucid.tasks import digits
 from pellucid.verbs import train
 
@@ -32,11 +33,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 TINIEST = """
 import sys, torch
-from pellucid.device import flush_denormals
+from contextlib import nullcontext
+from pellucid.device import denormals_flushed
 torch.set_num_threads(2)
-if sys.argv[1] == "flush": assert flush_denormals()
-bits = torch.full((2**22,), 1, dtype=torch.int32)  # as a float32: 1.4e-45
-print(int(torch.count_nonzero((bits.view(torch.float32) * 1.5).view(torch.int32))))
+with denormals_flushed() if sys.argv[1] == "flush" else nullcontext():
+    bits = torch.full((2**22,), 1, dtype=torch.int32)  # as a float32: 1.4e-45
+    print(int(torch.count_nonzero((bits.view(torch.float32) * 1.5).view(torch.int32))))
 """
 
 
@@ -118,16 +120,36 @@ def test_the_tiniest_numbers_are_rounded_to_zero_on_every_thread():
     assert nonzero == {"flush": 0, "keep": 2**22}
 
 
-def test_training_and_resuming_round_tiniest_numbers_before_anything_is_computed(tmp_path, monkeypatch):
-    order = []
+def tiniest_is_kept():
+    return float(np.float32(1e-40) * np.float32(0.5)) != 0
+
+
+@pytest.mark.skipif(not torch.set_flush_denormal(False), reason="this processor cannot")
+def test_training_and_resuming_round_tiniest_numbers_before_anything_is_computed_and_only_there(
+    tmp_path, monkeypatch
+):
+    kept = []
     read = digits.Digits.data
-    monkeypatch.setattr("pellucid.device.flush_denormals", lambda: order.append("flush"))
-    monkeypatch.setattr(digits.Digits, "data", lambda task: order.append("data") or read(task))
-    task = digits.tiny()
-    with closing(train.train(task, tmp_path / "run")) as steps:
+    monkeypatch.setattr(digits.Digits, "data", lambda task: kept.append(tiniest_is_kept()) or read(task))
+    assert tiniest_is_kept()
+    with closing(train.train(digits.tiny(), tmp_path / "run")) as steps:
         next(steps)
-    next(train.resume(tmp_path / "run"))
-    assert order == ["flush", "data", "flush", "data"]
+        assert not tiniest_is_kept()
+    assert tiniest_is_kept()
+    with closing(train.resume(tmp_path / "run")) as steps:
+        next(steps)
+    assert (kept, tiniest_is_kept()) == ([False, False], True)
+
+
+@pytest.mark.skipif(not torch.set_flush_denormal(False), reason="this processor cannot")
+def test_who_rounds_tiniest_numbers_already_goes_on_doing_so():
+    torch.set_flush_denormal(True)
+    try:
+        with denormals_flushed():
+            pass
+        assert not tiniest_is_kept()
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def test_the_environment_is_plain_json():

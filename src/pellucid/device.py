@@ -6,7 +6,8 @@ import ctypes
 import os
 import platform
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -68,14 +69,20 @@ def keep_heap() -> bool:
     return all(took)
 
 
-def flush_denormals() -> bool:
-    """Round numbers below 1e-38 to 0 from here on; return whether the processor can.
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Round numbers below 1e-38 to 0 in here, where the processor can.
 
     The averages of squared gradients that RMSprop and Adam keep shrink to such numbers wherever a gradient
     stays 0, as under a pixel that is always black, and a processor takes a hundred times as long for each.
-    It holds for this thread and for those that torch starts later, so a training calls it before it computes.
+    It holds for this thread and for those that torch starts from it, so a training enters before it computes.
     """
-    return torch.set_flush_denormal(True)
+    before = torch.ones(1).mul(1e-40).item() == 0.0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 def has_glibc() -> bool:

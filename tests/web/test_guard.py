@@ -22,6 +22,7 @@ def routes(application):
         "task": "digits",
         "picture": "samples",
         "index": "0",
+        "seed": "7",
         "true": "0",
         "predicted": "0",
     }

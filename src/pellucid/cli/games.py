@@ -91,7 +91,7 @@ def plays(words: Sequence[str]) -> bool:
     return name in tasks.TASKS and tasks.find(name).takes.kind == "game"
 
 
-def predict(words: Sequence[str], screen: Screen) -> dict[str, Any]:
+def play(words: Sequence[str], screen: Screen) -> dict[str, Any]:
     """Play games, write a film of the first one; or value the actions at one moment.
 
     Raises:

@@ -11,14 +11,14 @@ Such a file has functions with the names of verbs, as many as differ from what p
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
-GIVES = {"text": "translations", "actions": "games", "sound": "speech"}
-TAKES = {"text": "texts", "sound": "recordings"}
+from pellucid.cli import games, recordings, speech, texts, translations
+
+GIVES = {"text": translations, "actions": games, "sound": speech}
+TAKES = {"text": texts, "sound": recordings}
 
 
 def teller(task: Any, verb: str) -> Callable[..., Any] | None:
     """Return the function that shows ``verb`` for a task, or None where it is shown as pictures are."""
-    name = GIVES.get(task.gives) or TAKES.get(task.takes.kind)
-    return getattr(import_module(f"pellucid.cli.{name}"), verb, None) if name else None
+    return getattr(GIVES.get(task.gives) or TAKES.get(task.takes.kind), verb, None)

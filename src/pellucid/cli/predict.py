@@ -19,28 +19,32 @@ MOST_BARS, FIRST_BARS = 20, 10  # of more classes than the first, the second num
 
 def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Answer each input, or play."""
-    return (games.predict(words, screen), 0) if games.plays(words) else _answered(words, screen)
-
-
-def _answered(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
+    if games.plays(words):
+        return games.play(words, screen), 0
     flags = _parser().read(words)
     trained = _open(flags)
-    from pellucid.verbs import predict  # torch is loaded by now
-    from pellucid.verbs.answers import Answers, inputs_of, printable
-
     if trained.task.gives != "sound":
         _require_input(trained.task.name, flags)
+    from pellucid.verbs import predict  # torch is loaded by now
+
     trained = predict.searching(trained, flags.beam, flags.length_penalty)
-    told = kinds.teller(trained.task, "predict")
-    if told:
-        return told(trained, flags, screen), 0
+    told = kinds.teller(trained.task, "predict") or _answered
+    return told(trained, flags, screen), 0
+
+
+def _answered(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
+    """Answer pictures, drawings and recordings, one after the other."""
+    from pellucid.verbs import predict
+    from pellucid.verbs.answers import Answers, inputs_of, printable
+
     answers: list[dict[str, Any]] = []
     problems: list[PellucidError] = []
     drawn: list[str] = []
     kept = Answers(flags.out, trained.facts.get("classes", [])) if flags.out else None
-    several = trained.task.takes.kind in ("image", "sound")
-    every = inputs_of(flags.inputs, sys.stdin) if several else ((word, True) for word in flags.inputs)
-    for word, named in every:
+    files = trained.task.takes.kind in ("image", "sound")
+    for word, named in (
+        inputs_of(flags.inputs, sys.stdin) if files else ((each, True) for each in flags.inputs)
+    ):
         if kept and printable(word) in kept.done:
             continue
         try:
@@ -62,7 +66,7 @@ def _answered(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int
             _draw(flags.show / drawn[-1], trained, stages, answer, screen)
     if problems:
         raise _first_of(problems, answers, screen)
-    return {"answers": answers, **(_told(answers, kept, flags.out, screen) if kept else {})}, 0
+    return {"answers": answers, **(_told(answers, kept, flags.out, screen) if kept else {})}
 
 
 def _require_input(task: str, flags: Any) -> None:

@@ -160,7 +160,9 @@ class Speech(Task):
         if not 4000 <= self.rate <= 48_000:
             raise UsageError(f"--rate is {self.rate}; 4,000 to 48,000 samples a second are expected")
         if self.own is None and self.dataset == "digits" and self.rate != 8000:
-            raise UsageError("the spoken digits have 8,000 samples a second; --rate is for recordings of your own")
+            raise UsageError(
+                "the spoken digits have 8,000 samples a second; --rate is for recordings of your own"
+            )
 
     def data(self) -> Data:
         """Read the recordings; the official test takes of the digits stay closed."""

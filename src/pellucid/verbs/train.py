@@ -33,20 +33,20 @@ def train(task: Task, path: str | Path) -> Iterator[Progress]:
         UsageError: the directory holds something already.
         NonFinite: the training diverged; the last good state is in the run.
     """
-    device.flush_denormals()
-    data = task.data()
-    learner = task.learner(data)
-    run = None
-    if rank() == 0:
-        run = Run.create(
-            path,
-            task=described(task),
-            training=config.to_json(task.training),
-            facts=data.facts,
-            environment={**device.environment(), "processes": world()},
-        )
-    with run.held() if run else nullcontext():
-        yield from _steps(task, learner, run, start=0, records=[])
+    with device.denormals_flushed():
+        data = task.data()
+        learner = task.learner(data)
+        run = None
+        if rank() == 0:
+            run = Run.create(
+                path,
+                task=described(task),
+                training=config.to_json(task.training),
+                facts=data.facts,
+                environment={**device.environment(), "processes": world()},
+            )
+        with run.held() if run else nullcontext():
+            yield from _steps(task, learner, run, start=0, records=[])
 
 
 def resume(path: str | Path, kind: type[Task] | None = None) -> Iterator[Progress]:
@@ -56,12 +56,11 @@ def resume(path: str | Path, kind: type[Task] | None = None) -> Iterator[Progres
         RunError: the run cannot be read, the data are not those it was started with, or another process
             trains it.
     """
-    device.flush_denormals()
     run = Run.open(path)
     if run.finished:
         return  # there is nothing to do, and nothing is written
     task = restored(run, kind)
-    with run.held() if rank() == 0 else nullcontext():
+    with device.denormals_flushed(), run.held() if rank() == 0 else nullcontext():
         yield from _resumed(task, run)
 
 
