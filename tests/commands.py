@@ -145,6 +145,7 @@ def serve():
 
 def command(asked):
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's command in the background ignores it
     log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
