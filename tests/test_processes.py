@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from commands import Commands, environment, living, state_of
 
 from pellucid import processes
+from pellucid.errors import PellucidError
 from pellucid.run import Run
 
 FLAGS = ["digits", "--setting", "tiny", "--evaluate-every", "9", "--epochs", "1"]
@@ -148,6 +150,28 @@ def test_an_error_in_all_processes_gives_its_own_exit_code(tmp_path):
     assert command.wait() == 2
     assert '"--batch-size"' in command.log.read_text()
     commands.close()
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [([2, -signal.SIGTERM], 2), ([-signal.SIGTERM, 2], 2), ([1, 3], 1), ([-signal.SIGKILL, 1], None)],
+)
+def test_who_is_ended_by_torchrun_does_not_hide_the_exit_code_of_who_failed(monkeypatch, codes, code):
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    failures = {number: SimpleNamespace(exitcode=each, timestamp=0) for number, each in enumerate(codes)}
+
+    def fails(*words):
+        error = ChildFailedError.__new__(ChildFailedError)
+        error.failures = failures
+        raise error
+
+    monkeypatch.setattr("torch.distributed.launcher.api.elastic_launch", lambda *settings: fails)
+    if code is None:
+        with pytest.raises(PellucidError, match="process 0 of 2 was killed by signal 9"):
+            processes.launch(2, ["-c", "pass"])
+    else:
+        assert processes.launch(2, ["-c", "pass"]) == code
 
 
 def test_alone_there_is_one_process_and_it_is_the_first():

@@ -47,8 +47,11 @@ def launch(count: int, words: Sequence[str]) -> int:
     except SignalException as stopped:
         return 128 + stopped.sigval
     except ChildFailedError as failed:
-        killed = [pair for pair in failed.failures.items() if pair[1].exitcode < 0]
-        number, failure = killed[0] if killed else failed.get_first_failure()  # the others fail after it
+        ended = list(failed.failures.items())
+        # Who was killed comes first, since the others fail after it; SIGTERM is how torchrun ends those.
+        killed = [pair for pair in ended if pair[1].exitcode < 0 and pair[1].exitcode != -signal.SIGTERM]
+        failing = [pair for pair in ended if pair[1].exitcode > 0]
+        number, failure = (killed or failing or ended)[0]
         if failure.exitcode > 0:
             return failure.exitcode
         raise PellucidError(

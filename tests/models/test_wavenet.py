@@ -89,4 +89,4 @@ def test_the_default_fits_two_cores_and_hears_a_sixteenth_of_a_second():
     task = Speech()
     net = task.model({"voices": ["a"] * 8, "units": ["b"] * 17, "frame": 80})
     assert net.receptive_field == 1 + sum([1, 2, 4, 8, 16, 32, 64, 128] * 2) + 1
-    assert net.receptive_field / task.rate == pytest.approx(0.128)
+    assert net.receptive_field / task.rate == pytest.approx(0.064)
