@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +71,22 @@ def inputs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     Raises:
         DataError: a file cannot be read, or is not UTF-8.
     """
+    return opened(words, _lines)
+
+
+def opened(words: Sequence[str], read: Callable[[Any, str], Iterator[Any]]) -> Iterator[Any]:
+    """Yield what ``read(file, name)`` yields of every file and of stdin, and (word, word) of a text itself.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
     for word in words:
         if word == "-":
-            yield from _lines(sys.stdin.buffer, "stdin")
+            yield from read(sys.stdin.buffer, "stdin")
         elif is_file(word):
             try:
                 with Path(word).open("rb") as file:
-                    yield from _lines(file, word)
+                    yield from read(file, word)
             except OSError as error:
                 raise DataError(f"{word}: cannot be read ({error.strerror or error})") from error
         else:

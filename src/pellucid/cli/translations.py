@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pellucid.cli.screen import Screen
-from pellucid.cli.texts import MOST_LINE, is_file
+from pellucid.cli.texts import MOST_LINE, is_file, opened
 from pellucid.errors import DataError, PellucidError, UsageError
 
 AT_ONCE = 256  # lines that are translated together
@@ -126,17 +125,7 @@ def lines(words: Sequence[str]) -> Iterator[tuple[str, str | PellucidError]]:
 
     Of a line that cannot be read comes what is wrong with it, in its place; a broken file ends all.
     """
-    for word in words:
-        if word == "-":
-            yield from _numbered(sys.stdin.buffer, "stdin")
-        elif is_file(word):
-            try:
-                with Path(word).open("rb") as file:
-                    yield from _numbered(file, word)
-            except OSError as error:
-                raise DataError(f"{word}: cannot be read ({error.strerror or error})") from error
-        else:
-            yield word, word
+    return opened(words, _numbered)
 
 
 def _numbered(file: Any, name: str) -> Iterator[tuple[str, str | PellucidError]]:
