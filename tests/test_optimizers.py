@@ -132,6 +132,29 @@ def test_rmsprop_has_the_settings_of_keras():
     assert (group["lr"], group["alpha"], group["eps"]) == (1e-3, 0.9, 1e-7)
 
 
+def test_the_fused_rmsprop_steps_as_that_of_torch_and_leaves_the_gradient():
+    ours, theirs = network(), network()
+    fused = optimizers.build("rmsprop", ours)
+    plain = torch.optim.RMSprop(theirs.parameters(), lr=1e-3, alpha=0.9, eps=1e-7)
+    assert isinstance(fused, optimizers.FusedRMSprop)
+    for step in range(30):
+        for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+            p.grad = torch.randn(p.shape, generator=torch.Generator().manual_seed(step)) * 10.0 ** (
+                step % 5 - 3
+            )
+            q.grad = p.grad.clone()
+        fused.step()
+        plain.step()
+        for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+            assert torch.equal(p.grad, q.grad)
+            torch.testing.assert_close(p, q, rtol=1e-6, atol=1e-7)
+            torch.testing.assert_close(fused.state[p], {"square_avg": plain.state[q]["square_avg"]})
+
+
+def test_rmsprop_with_weight_decay_is_that_of_torch():
+    assert isinstance(optimizers.build("rmsprop", network(), weight_decay=0.1), torch.optim.RMSprop)
+
+
 def test_frozen_parameters_are_left_out():
     model = network()
     model[0].requires_grad_(False)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from pellucid.errors import RunError, UsageError, near
 from pellucid.rows import RowAdadelta
@@ -36,6 +37,7 @@ BY_ROWS = ("adadelta",)  # what can follow a gradient that holds only some rows 
 
 SCHEDULES = ("constant", "linear", "cosine", "one-cycle", "exponential")
 LOWEST = 1e-6  # factor at the first step of the exponential schedule
+LATE = 1e30  # a step of Adam by which its averages need no correction: rho to this power is 0
 
 
 def build(
@@ -150,6 +152,42 @@ def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group["initial_lr"] * factor
 
 
+class FusedRMSprop(torch.optim.Optimizer):
+    """RMSprop in one pass over memory, for the CPU: faster than torch's, which has no fused version.
+
+    It is Adam without a mean of the gradients (beta1 0) at a step so late that nothing is left to correct, so
+    torch's fused Adam computes it. The gradient stands in for its own mean and is left as it was. The step is
+    that of ``torch.optim.RMSprop``.
+    """
+
+    def __init__(self, params: Iterable[Any], *, lr: float, alpha: float, eps: float):
+        super().__init__(params, {"lr": lr, "alpha": alpha, "eps": eps})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Update every parameter once; ``closure``, if given, computes the loss and its gradients anew."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            parameters = [p for p in group["params"] if p.grad is not None]
+            gradients = [p.grad for p in parameters]
+            squares = [self._square(p) for p in parameters]
+            adam(
+                parameters, gradients, gradients, squares, [], [torch.tensor(LATE) for _ in parameters],
+                fused=True, amsgrad=False, beta1=0.0, beta2=group["alpha"], lr=group["lr"],
+                weight_decay=0.0, eps=group["eps"], maximize=False,
+            )  # fmt: skip
+        return loss
+
+    def _square(self, parameter: nn.Parameter) -> Tensor:
+        state = self.state[parameter]
+        if not state:
+            state["square_avg"] = torch.zeros_like(parameter)
+        return state["square_avg"]
+
+
 class MuonAdamW(torch.optim.Optimizer):
     """Muon for the matrices of hidden layers and AdamW for everything else, seen as one optimiser.
 
@@ -256,6 +294,7 @@ def _single(name: str, tensors: list[nn.Parameter], settings: dict[str, float]) 
     rate, epsilon = settings["learning_rate"], settings.get("epsilon", 0.0)
     betas = (settings.get("beta1", 0.0), settings.get("beta2", 0.0))
     fused = _can_fuse(tensors) or None
+    on_cpu = all(p.device.type == "cpu" for p in tensors)
     match name:
         case "sgd" | "momentum" | "nesterov":
             momentum = settings.get("momentum", 0.0)
@@ -263,10 +302,11 @@ def _single(name: str, tensors: list[nn.Parameter], settings: dict[str, float]) 
                 groups, lr=rate, momentum=momentum, nesterov=name == "nesterov", fused=fused
             )
         case "adagrad":
-            on_cpu = all(p.device.type == "cpu" for p in tensors)
             return torch.optim.Adagrad(groups, lr=rate, eps=epsilon, fused=(fused and on_cpu) or None)
         case "adadelta":
             return torch.optim.Adadelta(groups, lr=rate, rho=settings["rho"], eps=epsilon)
+        case "rmsprop" if on_cpu and not settings["weight_decay"]:
+            return FusedRMSprop(groups, lr=rate, alpha=settings["rho"], eps=epsilon)
         case "rmsprop":
             return torch.optim.RMSprop(groups, lr=rate, alpha=settings["rho"], eps=epsilon)
         case "adam":
