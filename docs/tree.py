@@ -45,6 +45,7 @@ FLOORS = (  # from the doors down to the ground; an import only goes down
             "metrics",
             "decoding.py",
             "optimizers.py",
+            "schedules.py",
             "graves.py",
             "zoo",
         ),

@@ -13,6 +13,7 @@ from pellucid.errors import UsageError
 from pellucid.learners import Supervised
 from pellucid.metrics import Score
 from pellucid.run import Run
+from pellucid.schedules import plateau
 from pellucid.training import Clock, Training
 from pellucid.verbs.train import train
 
@@ -145,6 +146,17 @@ def test_patience_counts_evaluations_since_the_best():
         True,
         False,
     ]
+
+
+def test_the_plateau_schedule_divides_the_rate_and_ends_below_the_least(tmp_path):
+    task = plain(evaluate_every=2, steps=200, schedule="plateau", learning_rate=50.0)  # no loss gets better
+    rates = {step.step: step.learning_rate for step in train(task, tmp_path / "run")}
+    records = [record for record in Run.open(tmp_path / "run").progress() if record.get("scores")]
+    losses = [record["scores"]["loss"]["value"] for record in records]
+    for done in range(1, len(losses)):
+        assert rates[2 * done + 1] == 50.0 * plateau(losses[:done])
+    assert 50.0 * plateau(losses) < 1e-4 <= 50.0 * plateau(losses[:-1])
+    assert Run.open(tmp_path / "run").finished
 
 
 def test_an_unknown_goal_is_refused():

@@ -95,6 +95,14 @@ def test_every_optimiser_resumes_exactly(tmp_path, name):
     assert finished(tmp_path / "run") == expected
 
 
+def test_the_plateau_schedule_resumes_exactly(tmp_path):
+    task = small(steps=60, schedule="plateau", learning_rate=50.0)
+    expected = trained(task, tmp_path / "whole")
+    for step in (1, 7, 8, 13, 15, 20):
+        stopped(task, tmp_path / str(step), step)
+        assert finished(tmp_path / str(step)) == expected, f"stopped at step {step}"
+
+
 def after(steps, **training):
     """Return a learner that made some steps."""
     task = small(**training)

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from pellucid import schedules
 from pellucid.errors import NonFinite, UsageError
 from pellucid.metrics import Score
 from pellucid.run import Progress
@@ -113,6 +114,13 @@ def best(records: Sequence[dict[str, Any]], goal: str) -> int | None:
     if name not in evaluated[0]["scores"]:
         raise UsageError(f'the goal is "{name}", but the metrics are {", ".join(evaluated[0]["scores"])}')
     return max(evaluated, key=lambda record: sign * record["scores"][name]["value"])["step"]
+
+
+def annealed(records: Sequence[dict[str, Any]]) -> bool:
+    """Say whether the plateau schedule has brought the learning rate below the least one."""
+    evaluated = [record for record in records if record.get("scores")]
+    factor = schedules.plateau([record["scores"]["loss"]["value"] for record in evaluated])
+    return factor < 1 and evaluated[0]["learning_rate"] * factor < schedules.LEAST_RATE
 
 
 def exhausted(records: Sequence[dict[str, Any]], goal: str, patience: int | None) -> bool:

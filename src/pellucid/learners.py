@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from pellucid import device, optimizers, seeding, vitals
+from pellucid import device, optimizers, schedules, seeding, vitals
 from pellucid.errors import NonFinite, RunError, UsageError
 from pellucid.finite import finite, first_non_finite, numbers
 from pellucid.metrics import Score
@@ -24,7 +24,6 @@ from pellucid.processes import gather, ignore_signals, rank, share_buffers, worl
 from pellucid.training import Clock, Training
 
 EVALUATION_BATCH = 1000  # samples; a compromise between overhead and the cache
-STATE = ("network", "optimizer", "moments", "average", "samples")
 
 
 class Supervision(Protocol):
@@ -98,6 +97,7 @@ class Supervised:
         self.average = _average(self.network, self.training.ema)
         self.bounded = [layer for layer in self.network.modules() if isinstance(layer, Bounded)]
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+        self.losses: list[float] | None = [] if self.training.schedule == "plateau" else None
         self.forward: Callable[[Tensor], Tensor] = _distributed(self.network)
         if self.training.compile:
             self.forward = torch.compile(self.forward)
@@ -137,7 +137,10 @@ class Supervised:
 
     def evaluate(self) -> dict[str, Score]:
         """Score the weights that would be kept now on the validation set."""
-        return self.task.metrics(*self.validated(), self.facts)
+        scores = self._scores()
+        if self.losses is not None:
+            self.losses.append(scores["loss"].value)
+        return scores
 
     def vitals(self) -> vitals.Vitals:
         """Return the norm of each layer's last gradient, and the share of units that fell silent."""
@@ -184,6 +187,7 @@ class Supervised:
             "moments": len(self.optimizer.state),
             "average": None if self.average is None else dict(self.average.state_dict()),
             "samples": self.count,
+            **({} if self.losses is None else {"losses": list(self.losses)}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -192,7 +196,7 @@ class Supervised:
         Raises:
             RunError: a part is missing, or the state belongs to another network or another amount of data.
         """
-        missing = [name for name in STATE if name not in state]
+        missing = [name for name in self.state_dict() if name not in state]
         if missing:
             raise RunError(
                 f"the saved state lacks {', '.join(missing)}; resume from an older one or start again"
@@ -210,6 +214,8 @@ class Supervised:
             self._load_optimizer(state["optimizer"], state["moments"])
             if self.average is not None:
                 self.average.load_state_dict(state["average"])
+            if self.losses is not None:
+                self.losses = list(state["losses"])
         except (RuntimeError, ValueError, KeyError) as error:
             raise RunError(f"the saved state does not fit this network: {error}") from None
 
@@ -272,10 +278,15 @@ class Supervised:
         length = min(self.training.batch_size, self.count - position * self.training.batch_size)
         return len(torch.arange(length).tensor_split(world())[rank()]) * world() / length
 
+    def _scores(self) -> dict[str, Score]:
+        return self.task.metrics(*self.validated(), self.facts)
+
     def _factor(self, step: int) -> float:
+        if self.losses is not None:
+            return schedules.plateau(self.losses)
         steps = self.clock.steps
         warmup = round(self.training.warmup * steps)
-        return optimizers.schedule(self.training.schedule, step, steps, warmup=warmup)
+        return schedules.factor(self.training.schedule, step, steps, warmup=warmup)
 
     def _autocast(self) -> Any:
         if self.training.precision == "fp32":

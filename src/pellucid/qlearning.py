@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid import bellman, device, optimizers, playing, seeding
+from pellucid import bellman, device, optimizers, playing, schedules, seeding
 from pellucid.datasets.games import Moves, Players
 from pellucid.datasets.replay import Replay
 from pellucid.errors import NonFinite, RunError, UsageError
@@ -244,7 +244,7 @@ class QLearner:
 
     def _factor(self, step: int) -> float:
         warmup = round(self.training.warmup * self.clock.steps)
-        return optimizers.schedule(self.training.schedule, step, self.clock.steps, warmup=warmup)
+        return schedules.factor(self.training.schedule, step, self.clock.steps, warmup=warmup)
 
     def _require_finite(self, loss: Tensor, states: Tensor, step: int) -> None:
         if not finite([loss, *(p.grad for p in self.parameters if p.grad is not None)]):
@@ -304,6 +304,8 @@ def _refuse(training: Training) -> None:
     for name, neutral in (("ema", None), ("limit", None), ("precision", "fp32"), ("compile", False)):
         if getattr(training, name) != neutral:
             raise UsageError(f"--{name} is not for a network that learns by playing; leave it away")
+    if training.schedule == "plateau":
+        raise UsageError("--schedule plateau follows a validation loss, and playing has none; choose another")
     if world() > 1:
         raise UsageError("a network that learns by playing trains in one process; leave --processes away")
 

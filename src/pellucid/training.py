@@ -47,8 +47,9 @@ class Training:
     """memory of the gradients in momentum, nesterov and muon; None takes the optimiser's own"""
     rho: float | None = None
     """memory of adadelta and rmsprop; None takes the optimiser's own default"""
-    schedule: Literal["one-cycle", "cosine", "linear", "constant", "exponential"] = "one-cycle"
-    """how the learning rate changes with the step; exponential rises, for the range test of lr-find"""
+    schedule: Literal["one-cycle", "cosine", "linear", "constant", "exponential", "plateau"] = "one-cycle"
+    """how the learning rate changes with the step; exponential rises, for the range test of lr-find; plateau:
+    a tenth for every validation from the first whose loss is no better on, until it falls below 1e-4"""
     warmup: float = 0.0
     """part of the steps, 0 to 1, over which the learning rate rises; one-cycle takes 0.3 when this is 0"""
     clip: float | None = None

@@ -51,7 +51,7 @@ class Translating(Supervised):
         """Return a row of sums for each validation sentence, as ``judged`` does, and the targets."""
         return judged(self._kept(), self.task, self.valid, self.facts)
 
-    def evaluate(self) -> dict[str, Score]:
+    def _scores(self) -> dict[str, Score]:
         """Return BLEU and exact matches of greedy translations, the loss, and the share of right pieces."""
         written = [text for text, _ in translations(self._kept(), self.valid, self.facts, beam=1)]
         right, lower = [target for _, target in self.valid.texts], self.facts["lower"]

@@ -311,7 +311,7 @@ class Careful(Supervised):
                     module.momentum = 0.0 if step < self.alone else 0.1
         return super().update(batch, step)
 
-    def evaluate(self) -> dict[str, metrics.Score]:
+    def _scores(self) -> dict[str, metrics.Score]:
         """Score the weights on the validation set, with ``sure_above`` among the scores."""
         outputs, targets = self.validated()
         probabilities = outputs.double().softmax(1).numpy()

@@ -124,15 +124,21 @@ def _steps(
 def _until_exhausted(
     task: Task, learner: Learner, start: int, evaluations: list[dict[str, Any]]
 ) -> Iterator[Progress]:
-    """Yield progress, adding to ``evaluations``, until nothing better came for the task's patience."""
-    if engine.exhausted(evaluations, task.goal, task.training.patience):
+    """Yield progress, adding to ``evaluations``, until there is nothing more to hope for."""
+    if _exhausted(task, evaluations):
         return  # it was killed between its last step and the word that it is finished
     for progress in engine.fit(learner, start=start):
         if progress.scores is not None:
             evaluations.append(progress.to_json())
         yield progress
-        if progress.scores is not None and engine.exhausted(evaluations, task.goal, task.training.patience):
+        if progress.scores is not None and _exhausted(task, evaluations):
             return
+
+
+def _exhausted(task: Task, evaluations: list[dict[str, Any]]) -> bool:
+    """Say whether the patience is at its end, or the learning rate of the plateau schedule."""
+    annealed = task.training.schedule == "plateau" and engine.annealed(evaluations)
+    return annealed or engine.exhausted(evaluations, task.goal, task.training.patience)
 
 
 def _keep(task: Task, learner: Learner, run: Run, evaluations: list[dict[str, Any]]) -> None:
