@@ -187,11 +187,14 @@ def translation_table(rows: Sequence[Row]) -> str:
     head = ["network", "search", "score", "value", "n", "asked for", "parameters", "training", "signature"]
     lines = []
     for row in rows:
-        if not row["signature"]:  # the loss and the share of right pieces are for the file
+        if (
+            not row["signature"] and row["score"] != "same"
+        ):  # the loss and the share of right pieces are for the file
             continue
-        value = f"{_percent(row['value'])} ({_percent(row['low'])} to {_percent(row['high'])})"
+        interval = f" ({_percent(row['low'])} to {_percent(row['high'])})" if row["low"] else ""
+        value = _percent(row["value"]) + interval
         training = f"{row['epochs']} epochs, {float(row['seconds']):.3g} s"
-        counted = "`" + row["signature"].replace("|", " ") + "`"  # a bar would end the table's cell
+        counted = f"`{row['signature'].replace('|', ' ')}`" if row["signature"] else ""  # a bar ends a cell
         parameters = f"{float(row['parameters']) / 1e6:.1f} million"
         cells = [f"`{row['name']}`", row["search"], row["score"], value, f"{int(row['n']):,}"]
         lines.append([*cells, row["bar"], parameters, training, counted])

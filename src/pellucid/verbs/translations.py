@@ -158,15 +158,17 @@ def pictures(data: Data) -> Iterator[tuple[str, Figure]]:
     yield "pieces", sequences.words_by_count(np.array([count for _, count in ranked]), examples)
 
 
-def scored(trained: Trained, command: str) -> tuple[dict[str, Score], dict[str, Any]]:
-    """Test on the test set of the task: translate it with the task's own search, and score what was written.
+def scored(trained: Trained, command: str, test: Any = None) -> tuple[dict[str, Score], dict[str, Any]]:
+    """Translate a test set with the task's own search, and score what was written.
 
+    Args:
+        test: numbered pairs with their texts; None takes the test set of the task.
     Returns:
         The scores, and all of it as JSON. "bleu" and "chrf" compare detokenised text with the references as
         they are; "bleu_tokenised" compares lower-cased tokens as Moses leaves them, as is usual on Multi30k.
     """
     task: Any = trained.task
-    facts, test = trained.facts, task.data().test()
+    facts, test = trained.facts, test or task.data().test()
     found = translations(trained.network, test, facts, beam=task.beam, penalty=task.length_penalty)
     written, right = [text for text, _ in found], [target for _, target in test.texts]
     language, lower = facts["languages"][1], facts["lower"]
