@@ -7,11 +7,11 @@
 
 ``scores`` translates a test set and writes rows of ``translation.csv``. It is run once a network: whatever
 is chosen is chosen on validation. ``same`` searches the whole test set twice with the network's beam, with
-the incremental decoder and with the whole decoder run again for each piece, and writes in how many sentences all
-hypotheses are the same. ``speed`` lets both networks work in turn, round by round, and writes rows of
-``results.csv``: updates of 64 pairs, greedy translations one by one and 64 at once, a beam of 5, and the
-incremental decoder against running the whole decoder again for each piece, at 30 pieces. Rates are over
-processor seconds, times threads, so that programs beside it do not count. The peer is trained by
+the incremental decoder and with the whole decoder run again for each piece, and writes in how many
+sentences all hypotheses are the same. ``speed`` lets both networks work in turn, round by round, and writes
+rows of ``results.csv``: updates of 64 pairs, greedy translations one by one and 64 at once, a beam of 5,
+and the incremental decoder against running the whole decoder again for each piece, at 30 pieces. Rates are
+over processor seconds, times threads, so that programs beside it do not count. The peer is trained by
 ``peers/gru_attention.py``.
 """
 

@@ -1,7 +1,5 @@
 import io
-import os
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +7,6 @@ import pytest
 from pellucid import download
 from pellucid.datasets import fashion, npz
 from pellucid.errors import DataError
-
-MIRROR = os.environ.get("PELLUCID_MIRROR", "")
-mirrored = pytest.mark.skipif(
-    not (Path(MIRROR) / "fashion-mnist" / "fashion_mnist_12k.npz").is_file(), reason="needs PELLUCID_MIRROR"
-)
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +27,7 @@ def member_of(content, name="a"):
     return buffer.getvalue()
 
 
-@mirrored
+@pytest.mark.mirror
 def test_the_pack_gives_twelve_thousand_training_images_of_every_class():
     images, labels = fashion.train()
     assert images.shape == (12000, 28, 28)
@@ -42,14 +35,14 @@ def test_the_pack_gives_twelve_thousand_training_images_of_every_class():
     assert set(labels.tolist()) == set(range(10))
 
 
-@mirrored
+@pytest.mark.mirror
 def test_the_pack_gives_the_official_test_images_a_thousand_of_each_class():
     images, labels = fashion.test()
     assert images.shape == (10000, 28, 28)
     assert np.bincount(labels).tolist() == [1000] * 10
 
 
-@mirrored
+@pytest.mark.mirror
 def test_what_was_fetched_from_the_mirror_works_offline(monkeypatch):
     fashion.test()
     monkeypatch.delenv("PELLUCID_MIRROR")

@@ -1,7 +1,5 @@
 import hashlib
 import io
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +8,6 @@ import torch
 from pellucid.datasets import doodle, drawings, quickdraw, sketchbook
 from pellucid.errors import DataError
 
-MIRROR = os.environ.get("PELLUCID_MIRROR", "")
-mirrored = pytest.mark.skipif(
-    not (Path(MIRROR) / "quickdraw" / "quickdraw_bitmap28.npz").is_file(), reason="needs PELLUCID_MIRROR"
-)
 SIZES = {("fifteen", "train"): (20_300, 28), ("fifteen", "test"): (4_350, 28),
          ("all", "train"): (27_600, 32), ("all", "test"): (3_450, 32)}  # fmt: skip
 
@@ -22,7 +16,6 @@ def hashes(images):
     return {hashlib.sha256(image.tobytes()).digest() for image in images}
 
 
-@mirrored
 @pytest.mark.mirror
 @pytest.mark.parametrize(("pack", "split"), SIZES)
 def test_a_pack_has_as_many_drawings_as_its_readme_says(pack, split):
@@ -31,7 +24,6 @@ def test_a_pack_has_as_many_drawings_as_its_readme_says(pack, split):
     assert set(labels) == set(range(len(classes)))
 
 
-@mirrored
 @pytest.mark.mirror
 @pytest.mark.parametrize("pack", ["fifteen", "all"])
 def test_no_test_image_is_a_training_image(pack):
@@ -39,7 +31,6 @@ def test_no_test_image_is_a_training_image(pack):
     assert not hashes(train) & hashes(test)
 
 
-@mirrored
 @pytest.mark.mirror
 def test_the_strokes_are_345_classes_and_no_drawing_is_in_both_splits():
     train, test = (quickdraw.strokes(split) for split in ("train", "test"))
@@ -48,7 +39,6 @@ def test_the_strokes_are_345_classes_and_no_drawing_is_in_both_splits():
     assert not set.intersection(*both)
 
 
-@mirrored
 @pytest.mark.mirror
 def test_our_renderer_draws_what_google_drew():
     images, labels, classes = quickdraw.bitmaps("fifteen", "train")
@@ -62,7 +52,6 @@ def test_our_renderer_draws_what_google_drew():
     assert np.median(same) < 3  # of 255 levels
 
 
-@mirrored
 @pytest.mark.mirror
 def test_drawings_that_the_packs_share_are_found_though_drawn_otherwise():
     train = sketchbook.read("all", "", "train")

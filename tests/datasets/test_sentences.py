@@ -10,13 +10,6 @@ from pellucid.errors import DataError, UsageError
 TREE = "(3 (2 It) (4 (2 (1 's) (3 good)) (2 .)))"
 
 
-def mirrored(name):
-    try:
-        return corpus.read(name)
-    except DataError as error:
-        pytest.skip(f"no mirror: {error}")
-
-
 def split(found):
     words = tokens.splitter(found.splitter)
     return [words(text.text) for text in (*found.train, *found.valid, *found.test())]
@@ -24,40 +17,40 @@ def split(found):
 
 @pytest.mark.mirror
 def test_trec_s_vocabulary_is_the_paper_s():
-    found = split(mirrored("trec"))
+    found = split(corpus.read("trec"))
     assert (len(found), len({word for text in found for word in text})) == (5952, 9592)  # table 1: |V|
 
 
 @pytest.mark.mirror
 def test_sst1_s_vocabulary_and_sizes_are_the_paper_s():
-    found = split(mirrored("sst1"))
+    found = split(corpus.read("sst1"))
     assert (len(found), len({word for text in found for word in text})) == (11855, 17836)
 
 
 @pytest.mark.mirror
 def test_mr_s_sentences_have_the_lengths_that_kim_s_code_finds():
-    lengths = [len(text) for text in split(mirrored("mr"))]
+    lengths = [len(text) for text in split(corpus.read("mr"))]
     assert (len(lengths), max(lengths)) == (9596, 56)
     assert sum(lengths) / len(lengths) == pytest.approx(20.4, abs=0.05)
 
 
 @pytest.mark.mirror
 def test_each_sentence_of_mr_is_tested_in_exactly_one_fold():
-    mirrored("mr")
+    corpus.read("mr")
     tested = Counter(text.text for fold in range(10) for text in corpus.read("mr", fold=fold).test())
     assert tested == Counter(text.text for text in sentences.read("mr", "all"))
 
 
 @pytest.mark.mirror
 def test_nothing_that_is_tested_is_trained_or_validated_on():
-    found = mirrored("mr")
+    found = corpus.read("mr")
     tested = {text.text for text in found.test()}
     assert not tested & {text.text for text in (*found.train, *found.valid)}
 
 
 @pytest.mark.mirror
 def test_neutral_phrases_are_left_out_of_two_classes():
-    mirrored("sst2")
+    corpus.read("sst2")
     two, five = sentences.phrases("sst2", "train"), sentences.phrases("sst1", "train")
     assert Counter(text.label > 2 for text in five if text.label != 2) == Counter(bool(t.label) for t in two)
 
