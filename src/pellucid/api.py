@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -75,12 +73,3 @@ def explain(network: Network, source: str | Path | np.ndarray, target: int | Non
 
 def _opened(network: Network) -> Trained:
     return network if isinstance(network, Trained) else open_trained(network)
-
-
-class _Explain(ModuleType):
-    """The package ``pellucid.explain``, which hides the function of that name once it is imported."""
-
-    __call__ = staticmethod(explain)
-
-
-sys.modules["pellucid.explain"].__class__ = _Explain  # so that pellucid.explain(...) works either way

@@ -99,7 +99,7 @@ def test_an_empty_batch_is_refused(cnn):
         saliency(cnn, torch.zeros(0, 1, 8, 8), 0)
 
 
-def test_importing_every_module_loads_neither_captum_nor_matplotlib_nor_sklearn():
+def test_importing_every_module_loads_neither_captum_nor_matplotlib_nor_sklearn_and_leaves_the_verb():
     import subprocess
     import sys
 
@@ -107,8 +107,10 @@ def test_importing_every_module_loads_neither_captum_nor_matplotlib_nor_sklearn(
     code = "; ".join(f"import pellucid.explain.{each}" for each in modules)
     code += (
         "; import sys; print([m for m in ('captum', 'matplotlib', 'sklearn', 'scipy') if m in sys.modules])"
+        "; pellucid.explain('no such run', 'valid:0')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": "src"}
     )
     assert done.stdout.strip() == "[]"
+    assert '"no such run" is neither a run directory' in done.stderr

@@ -108,7 +108,7 @@ def comparison(
         figure.add_subplot(spec[0, 0]),
         f"Training loss, smoothed ({smoothing:g})",
         "step (batches seen)",
-        "loss (nats per image)",
+        "loss",
     )
     course = dress(figure.add_subplot(spec[0, 1]), f"Validation {score}", "step (batches seen)", score)
     final = dress(
@@ -142,7 +142,7 @@ def learning_rates(
     rates, losses = finite("rates", rates, dimensions=1), finite("losses", losses, dimensions=1)
     same_length(rates=rates, losses=losses)
     figure = canvas(9, 5, "Which learning rate? Where the loss falls fastest, well before it explodes")
-    axes = dress(figure.subplots(), "", "learning rate (logarithmic)", "loss (nats per image)")
+    axes = dress(figure.subplots(), "", "learning rate (logarithmic)", "loss")
     smoothed = smooth(losses, smoothing)
     axes.plot(rates, losses, color=BLUE, alpha=0.3, linewidth=1, label="loss of each batch")
     axes.plot(rates, smoothed, color=BLUE, linewidth=2, label=f"smoothed ({smoothing:g})")
@@ -230,7 +230,7 @@ def robustness(
 
 
 def _loss(axes: Axes, steps: np.ndarray, losses: np.ndarray, smoothing: float) -> None:
-    dress(axes, "Training loss", "", "loss (nats per image)")
+    dress(axes, "Training loss", "", "loss")
     axes.plot(steps, losses, color=BLUE, alpha=0.35, linewidth=0.9, label="each record")
     label = f"smoothed ({smoothing:g}, debiased)"
     axes.plot(steps, smooth(losses, smoothing), color=BLUE, linewidth=2, label=label)
