@@ -7,6 +7,7 @@ and answers {"status"}.
 """
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -240,6 +241,7 @@ DEFECTS = {
 if __name__ == "__main__":
     import pydantic  # noqa: F401
     import safetensors.torch  # noqa: F401
+    import torch._dynamo  # noqa: F401  (the first optimiser imports it: half of a small training's time)
     import torch.optim.swa_utils  # noqa: F401
     import tyro  # noqa: F401
 
@@ -250,4 +252,5 @@ if __name__ == "__main__":
 
     if len(sys.argv) > 1:
         DEFECTS[sys.argv[1]]()
+    gc.freeze()  # what is imported stays shared with the commands: no collection walks through it there
     sys.exit(serve())

@@ -15,8 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-STRIDE, POOLINGS = 2, 2  # the maps shrink by 2 * 2 * 2
-
 
 class SketchCNN(nn.Sequential):
     """``(N, 1, S, S)`` drawings, S at least 8, to ``(N, classes)`` logits.
@@ -28,19 +26,22 @@ class SketchCNN(nn.Sequential):
         width: feature maps of the first convolution; the others have 1.5, 3, 3, 6 and 6 times as many.
         classes: how many scores come out.
         dropout: share of the last features that is silent in a training step.
+        stride: pixels from one place of the first convolution to the next. With 2 its kernel is 5 x 5; with
+            1 it is 3 x 3, and the maps of the first pair are as large as the drawing.
     Raises:
         ValueError: a width below 2.
     """
 
-    def __init__(self, width: int = 32, classes: int = 10, dropout: float = 0.0):
+    def __init__(self, width: int = 32, classes: int = 10, dropout: float = 0.0, stride: int = 2):
         if width < 2 or classes < 1:
             raise ValueError(f"sketch cnn: width {width}, classes {classes}; expected at least 2 and 1")
         widths = [1, width, 3 * width // 2, 3 * width, 3 * width, 6 * width, 6 * width]
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         for place, (before, after) in enumerate(pairwise(widths), 1):
-            size, stride = (5, STRIDE) if place == 1 else (3, 1)
+            step = stride if place == 1 else 1
+            size = 2 * step + 1
             layers[f"conv{place}"] = nn.Conv2d(
-                before, after, size, stride=stride, padding=size // 2, bias=False
+                before, after, size, stride=step, padding=size // 2, bias=False
             )
             layers[f"norm{place}"] = nn.BatchNorm2d(after)
             layers[f"relu{place}"] = nn.ReLU()

@@ -61,6 +61,8 @@ class Sketches(Classifier):
     """cnn: convolutions over pixels; strokes: convolutions along the strokes and an LSTM"""
     width: int = 16
     """feature maps of the cnn's first convolution; the last ones have six times as many"""
+    stride: Literal[1, 2] = 2
+    """pixels from one place of the cnn's first convolution to the next; 1 sees more and is slower"""
     nodes: int = 128
     """of each direction in each LSTM layer of the stroke network"""
     dropout: float = 0.0
@@ -174,7 +176,7 @@ class Sketches(Classifier):
         classes = len(facts["classes"])
         if self.network == "strokes":
             return StrokeNetwork(classes, nodes=self.nodes, dropout=self.dropout)
-        return SketchCNN(self.width, classes, self.dropout)
+        return SketchCNN(self.width, classes, self.dropout, self.stride)
 
     def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
         """Return the cross-entropy of the class scores ``(N, K)`` and the classes ``(N,)``."""
