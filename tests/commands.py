@@ -241,7 +241,6 @@ DEFECTS = {
 if __name__ == "__main__":
     import pydantic  # noqa: F401
     import safetensors.torch  # noqa: F401
-    import torch._dynamo  # noqa: F401  (the first optimiser imports it: half of a small training's time)
     import torch.optim.swa_utils  # noqa: F401
     import tyro  # noqa: F401
 

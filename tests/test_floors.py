@@ -259,6 +259,13 @@ def test_importing_the_package_imports_nothing_heavy():
     assert not modules & HEAVY
 
 
+def test_training_does_not_import_the_compiler_of_torch(tmp_path):
+    words = ["train", "digits", "--setting", "tiny", "--epochs", "1", "--out", str(tmp_path / "run")]
+    modules, _ = imported_by("-m", "pellucid", *words)
+    assert "torch.optim" in modules
+    assert "torch._dynamo" not in modules
+
+
 def test_every_verb_of_the_help_has_its_file():
     from pellucid.cli.main import VERBS
 

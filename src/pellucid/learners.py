@@ -127,7 +127,7 @@ class Supervised:
         loss.backward()
         self._clip(loss.detach(), inputs, step)
         optimizers.set_rate(self.optimizer, self._factor(step))
-        self.optimizer.step()
+        optimizers.step(self.optimizer)
         for layer in self.bounded:
             layer.constrain()
         self._require(finite([p.detach() for p in self.parameters]), loss.detach(), inputs, step)
@@ -378,7 +378,7 @@ def _after_a_step(network: nn.Module, training: Training) -> dict[str, Any]:
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer = _optimizer(network, training)
-    optimizer.step()
+    optimizers.step(optimizer)
     state = optimizer.state_dict()
     groups = [
         {name: value for name, value in group.items() if name != "lr"} for group in state["param_groups"]

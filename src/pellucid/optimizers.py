@@ -6,7 +6,9 @@ The fast versions are torch's. What each of them computes stands as a few plain 
 
 from __future__ import annotations
 
+import inspect
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -35,6 +37,7 @@ DEFAULTS: dict[str, dict[str, float]] = {
 
 BY_ROWS = ("adadelta",)  # what can follow a gradient that holds only some rows of a table
 
+WITH_COMPILER = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
 LATE = 1e30  # a step of Adam by which its averages need no correction: rho to this power is 0
 
 
@@ -68,6 +71,7 @@ def build(
         raise UsageError(
             f'No optimiser is called "{name}".{near(name, DEFAULTS)} There are: {", ".join(DEFAULTS)}.'
         )
+    _leave_the_compiler()
     given = {
         "learning_rate": learning_rate,
         "weight_decay": weight_decay,
@@ -90,6 +94,12 @@ def build(
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
     return optimizer
+
+
+def step(optimizer: torch.optim.Optimizer) -> None:
+    """Update every parameter once; ``optimizer.step()`` imports the compiler of torch first, in 1.5 s."""
+    with torch.no_grad():
+        inspect.unwrap(type(optimizer).step)(optimizer)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
@@ -175,7 +185,7 @@ class MuonAdamW(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for half in self._halves:
-            half.step()
+            step(half)
         self._share()
         return loss
 
@@ -206,6 +216,19 @@ class MuonAdamW(torch.optim.Optimizer):
         self.state.clear()
         for half in self._halves:
             self.state.update(half.state)
+
+
+def _leave_the_compiler() -> None:
+    """Let torch build optimisers and read their state without importing its compiler.
+
+    It does so to find the version of these methods that compiled code steps around, which it keeps beside
+    each of them. Where nothing is compiled that is the method itself.
+    """
+    if "torch._dynamo" in sys.modules:
+        return
+    for name in WITH_COMPILER:
+        method = inspect.unwrap(getattr(torch.optim.Optimizer, name))
+        setattr(method, "__dynamo_disable", method)
 
 
 def _settings(name: str, given: dict[str, float | None]) -> dict[str, float]:

@@ -117,7 +117,7 @@ class QLearner:
         if self.training.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.training.clip)
         optimizers.set_rate(self.optimizer, self._factor(step))
-        self.optimizer.step()
+        optimizers.step(self.optimizer)
         self.optimizer.zero_grad(set_to_none=True)
         self.memory.learn(places.cpu().numpy(), each.detach().cpu().numpy())
         if (step + 1) % self.task.target_every == 0:

@@ -241,7 +241,7 @@ def _step(
     before = [p.detach().clone() for p in model.parameters()]
     gradient_norm = _norm([p.grad for p in model.parameters() if p.grad is not None])
     built = optimizers.build(optimizer, model, learning_rate=learning_rate)
-    built.step()
+    optimizers.step(built)
     with torch.no_grad():
         logits = model(entry)
     rate, loss_after = built.param_groups[0]["lr"], float(_cross_entropy(logits, target))
