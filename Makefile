@@ -3,9 +3,9 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 RUN := runs/digits
-PAGES := README.md docs
+INSTALL := $(PYTHON) -m pip install --quiet --no-compile --constraint constraints.txt
 
-.PHONY: digits test lint fuzz night bench docs clean
+.PHONY: digits test tests lint style fuzz night bench docs clean
 
 digits: $(VENV)/.plain
 	rm -rf $(RUN)
@@ -14,19 +14,24 @@ digits: $(VENV)/.plain
 	$(PYTHON) -m pellucid evaluate $(RUN) --at-least accuracy=0.98
 	$(PYTHON) -m pellucid walk $(RUN) valid:0 --out $(RUN)-pictures/walk.png
 
-test: $(VENV)/.dev lint
+test: $(VENV)/.dev
+	$(MAKE) --jobs 2 tests style
+
+tests: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses 2 --dist worksteal
 
-lint: $(VENV)/.dev
+lint: style
+	$(PYTHON) -m pytest tests/test_floors.py
+
+style: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(PYTHON) -m pytest tests/test_floors.py
 
 fuzz: $(VENV)/.dev
 	PELLUCID_FUZZ=10000 $(PYTHON) -m pytest tests -k "fuzz or mutated or flipped or damage" --timeout 3600
 
-night: $(VENV)/.dev
+night: $(VENV)/.dev $(VENV)/.docs
 	PELLUCID_KILLS=200 PELLUCID_FUZZ=2000 $(PYTHON) -m pytest -m "slow or not slow" --timeout 7200
 
 bench: $(VENV)/.plain benchmarks/.venv/.ready
@@ -35,7 +40,7 @@ bench: $(VENV)/.plain benchmarks/.venv/.ready
 	$(PYTHON) benchmarks/accuracy.py
 	$(PYTHON) benchmarks/table.py
 
-docs: $(VENV)/.dev
+docs: $(VENV)/.docs
 	$(PYTHON) -m sphinx -W --keep-going -b html docs docs/_build/html
 
 clean:
@@ -45,12 +50,16 @@ $(VENV)/bin/python:
 	python3 -m venv $(VENV)
 
 $(VENV)/.plain: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[export]'
+	$(INSTALL) --editable '.[export]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(INSTALL) --editable '.[dev]'
 	touch $@ $(VENV)/.plain
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(INSTALL) --editable '.[docs]'
+	touch $@
 
 benchmarks/.venv/.ready: benchmarks/requirements.txt
 	python3 -m venv benchmarks/.venv

@@ -38,6 +38,7 @@ class Commands:
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(), cwd=folder
         )
         self.count = 0
+        assert self.server.stdout.readline() == "ready\n"  # so that the first command's time is its own
 
     def start(self, *words, dies_at=0):
         """Start ``pellucid WORDS``, which kills itself at its ``dies_at``-th call to the disk if that is not 0."""
@@ -252,4 +253,5 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         DEFECTS[sys.argv[1]]()
     gc.freeze()  # what is imported stays shared with the commands: no collection walks through it there
+    print("ready", flush=True)
     sys.exit(serve())

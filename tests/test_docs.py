@@ -14,6 +14,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -88,11 +89,12 @@ def hears_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def opened_and_closed(line: str, folder: Path) -> int:
+@cache
+def opened_and_closed(line: str) -> int:
     """Open the studio, wait for its address, press Ctrl-C, and return its exit code."""
     words = [sys.executable, "-m", *shlex.split(line), "--port", "0", "--no-browser"]
     with subprocess.Popen(
-        words, stdout=subprocess.PIPE, text=True, env=environment(), cwd=folder, preexec_fn=hears_ctrl_c
+        words, stdout=subprocess.PIPE, text=True, env=environment(), preexec_fn=hears_ctrl_c
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("http://127.0.0.1:")
@@ -111,7 +113,7 @@ def test_every_command_and_every_python_block_of_a_page_runs(page, folder):
             continue
         for line in body.splitlines():
             if line.startswith("pellucid studio"):
-                assert opened_and_closed(line, folder) == 130
+                assert opened_and_closed(line) == 130
             elif line.startswith("pellucid ") and not wants_release(line):
                 assert main(tiny(line)) == 0, line
 

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from commands import Commands, environment, living, state_of
+from commands import environment, living, state_of
+from test_kill import commands, server  # noqa: F401
 
 from pellucid import processes
 from pellucid.errors import PellucidError
@@ -63,13 +64,11 @@ def test_each_sample_is_evaluated_once_by_one_two_or_three_processes(tmp_path):
     assert float(said[3][1]) == pytest.approx(float(said[1][1]), rel=1e-6)
 
 
-def test_two_processes_reach_the_weights_of_one(tmp_path):
-    commands = Commands(tmp_path)
+def test_two_processes_reach_the_weights_of_one(commands, tmp_path):  # noqa: F811
     flags = [*FLAGS, "--limit", "97", "--steps", "12"]  # the fourth batch of an epoch has one sample, for two
     one = commands.start("train", *flags, "--out", tmp_path / "one")
     two = commands.start("train", *flags, "--processes", "2", "--out", tmp_path / "two")
     assert (one.wait(), two.wait()) == (0, 0), two.log.read_text()
-    commands.close()
     alone, together = Run.open(tmp_path / "one"), Run.open(tmp_path / "two")
     assert (together.environment["processes"], alone.environment["processes"]) == (2, 1)
     for name, tensor in alone.weights()[0].items():
@@ -84,16 +83,14 @@ def test_two_processes_reach_the_weights_of_one(tmp_path):
 
 
 @pytest.fixture
-def training(tmp_path):
+def training(commands, tmp_path):  # noqa: F811
     """A long training in two processes, and its processes."""
-    commands = Commands(tmp_path)
     flags = ["digits", "--setting", "tiny", "--evaluate-every", "20", "--epochs", "300"]
     command = commands.start("train", *flags, "--processes", "2", "--out", tmp_path / "run")
     assert command.said("step     20")
     yield command, members(command.pid)
     command.send(signal.SIGKILL)
     command.wait()
-    commands.close()
 
 
 def members(parent):
@@ -144,12 +141,10 @@ def test_processes_do_not_outlive_who_started_them(training):
     assert not living(command.pid)
 
 
-def test_an_error_in_all_processes_gives_its_own_exit_code(tmp_path):
-    commands = Commands(tmp_path)
+def test_an_error_in_all_processes_gives_its_own_exit_code(commands):  # noqa: F811
     command = commands.start("train", "digits", "--setting", "tiny", "--bath-size", "3", "--processes", "2")
     assert command.wait() == 2
     assert '"--batch-size"' in command.log.read_text()
-    commands.close()
 
 
 @pytest.mark.parametrize(
