@@ -32,7 +32,7 @@ fuzz: $(VENV)/.dev
 	PELLUCID_FUZZ=10000 $(PYTHON) -m pytest tests -k "fuzz or mutated or flipped or damage" --timeout 3600
 
 night: $(VENV)/.dev $(VENV)/.docs
-	PELLUCID_KILLS=200 PELLUCID_FUZZ=2000 $(PYTHON) -m pytest -m "slow or not slow" --timeout 7200
+	PELLUCID_NIGHT=1 PELLUCID_KILLS=200 PELLUCID_SIGNALS=50 PELLUCID_FUZZ=2000 $(PYTHON) -m pytest -m "slow or not slow" --timeout 7200
 
 bench: $(VENV)/.plain benchmarks/.venv/.ready
 	$(PYTHON) benchmarks/speed.py
