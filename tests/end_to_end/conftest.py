@@ -43,11 +43,13 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def studio(tmp_path_factory):
-    """A studio with the released models, one small training, and a task of one file."""
+    """A studio with the released models, two small trainings, and a task of one file."""
     from studio import Studio, pellucid
 
     folder = tmp_path_factory.mktemp("studio")
     pellucid(folder, "train", "digits", "--setting", "tiny", "--out", "runs/small", "--quiet")
+    player = ["--setting", "tiny", "--steps", "5", "--start", "60", "--replay", "200"]
+    pellucid(folder, "train", "atari", *player, "--out", "runs/player", "--quiet")
     started = Studio(folder, "--task", str(HERE.parents[1] / "docs" / "examples" / "shapes.py")).start()
     yield started
     started.kill(signal.SIGTERM)

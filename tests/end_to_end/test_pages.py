@@ -19,6 +19,7 @@ PLACES = [
     "#/digits/zoo.digits.cnn/explain",
     "#/digits/zoo.digits.cnn/use",
     "#/sketches/zoo.sketches.fifteen/use",
+    "#/atari/player/use/match",
 ]
 SAMPLE = "sample=valid:12"
 BARE = """() => {
@@ -204,11 +205,20 @@ def test_the_gallery_holds_every_mistake(studio, open_page):
     scores = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/scores"))["evaluate"]
     page.click("text=Show all")
     wrong = round(scores["n"] * (1 - scores["scores"]["accuracy"]["value"]))
-    assert page.locator(".mistakes li").count() == wrong
+    assert page.locator(".mistakes > li").count() == wrong
     losses = [
         float(text) for text in page.locator(".mistakes li div:has-text('loss') p-number").all_inner_texts()
     ]
     assert losses == sorted(losses, reverse=True)
+    said = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/mistakes?count=1000"))
+    assert page.locator(".mistakes .doubtful").count() == sum(one["doubtful"] for one in said["mistakes"])
+    page.click("text=only doubtful labels")
+    page.locator(".mistakes .doubtful").first.wait_for()
+    assert page.locator(".mistakes > li").count() == page.locator(".mistakes .doubtful").count() > 0
+    page.locator("text=most alike").first.click()
+    page.locator(".alike img").nth(4).wait_for()
+    assert page.locator(".alike img").count() == 5
+    assert page.errors == []
 
 
 def test_the_pages_weigh_at_most_300_kilobytes_compressed():

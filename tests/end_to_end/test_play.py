@@ -217,3 +217,22 @@ def test_what_people_drew_is_seen_on_the_canvas_of_a_phone_as_in_the_file(studio
     drawings = [each.strokes for each in quickdraw.strokes("test")][:: 1411 // REPLAYED]
     found = replay(studio, drawings, **PHONE)
     assert canvas.agreement(found, canvas.by_file(open_trained("sketches/fifteen"), drawings)).value >= ENOUGH
+
+
+def test_a_game_is_begun_with_the_keyboard_handed_to_the_network_and_compared(studio, open_page):
+    page = open_page(studio, "#/atari/player/use/match?rate=60")
+    page.click("text=Begin")
+    stage = page.locator(".match .stage")
+    stage.wait_for()
+    stage.press("ArrowLeft")
+    page.wait_for_selector(".match [role=status]:has-text('You play')")
+    before = page.locator(".match img").get_attribute("src")
+    stage.press("n")
+    page.wait_for_selector(".match [role=status]:has-text('The network plays')")
+    page.wait_for_selector(
+        ".match [role=status]:has-text('the network alone, from the same seed')", timeout=60_000
+    )
+    assert page.locator(".match img").get_attribute("src") != before
+    assert "You and the network together" in page.inner_text(".match [role=status]")
+    assert page.locator(".worth tbody tr").count() == 3
+    assert page.errors == []

@@ -11,11 +11,14 @@ import sys
 import time
 
 import pytest
+import torch
 from commands import environment
 
-from pellucid import config, tasks
+from pellucid import config, media, tasks
 from pellucid.run import Run
+from pellucid.verbs import albums
 from pellucid.verbs.train import train
+from pellucid.verbs.trained import open_trained
 from pellucid.web.events import Tail
 from pellucid.web.jobs import outcome
 
@@ -214,7 +217,7 @@ def test_the_form_shows_each_field_with_the_text_below_it(served):
     fields = {field["name"]: field for field in served.get("/tasks/digits/form?setting=cnn").body["fields"]}
     assert fields["batch_size"]["help"] == "samples in one update, over all processes"
     assert fields["network"]["choices"] == ["mlp", "cnn", "lenet", "example"]
-    assert (fields["network"]["default"], fields["epochs"]["default"]) == ("cnn", 8)
+    assert (fields["network"]["default"], fields["epochs"]["default"]) == ("cnn", 6)
     assert (fields["clip"]["type"], fields["clip"]["nullable"], fields["clip"]["group"]) == (
         "float",
         True,
@@ -269,6 +272,30 @@ def test_the_cells_of_the_confusion_hold_every_test_sample(served):
     assert wrong["n"] == len(wrong["mistakes"]) == 200 - right
     accuracy = served.get("/runs/tried/scores").body["evaluate"]["scores"]["accuracy"]["value"]
     assert accuracy == pytest.approx(right / 200)
+
+
+def test_beside_a_mistake_stand_the_training_images_that_are_most_like_it(served, trained_run):
+    wrong = served.get("/runs/tried/mistakes?count=1000").body
+    assert wrong["doubtful"] >= sum(one["doubtful"] for one in wrong["mistakes"])
+    index = wrong["mistakes"][0]["index"]
+    found = served.get(f"/runs/tried/mistakes/{index}/alike").body
+    trained = open_trained(trained_run)
+    data = trained.task.data()
+    features = albums.features_of(trained, data.train[torch.arange(len(data.train))][0])
+    mine = albums.features_of(trained, data.test()[torch.tensor([index])][0])[0]
+    likeness = [one["likeness"] for one in found["alike"]]
+    assert likeness == pytest.approx(sorted((features @ mine).tolist(), reverse=True)[:5], abs=1e-5)
+    assert (found["missing"], found["searched"]) == (None, len(data.train))
+    first = found["alike"][0]
+    picture = served.get(f"/runs/tried/train/{first['index']}.png")
+    raw, label = data.train[torch.tensor([first["index"]])]
+    assert (media.picture(picture.bytes) == raw[0].numpy()).all()
+    assert first["class"] == data.facts["classes"][int(label[0])]
+
+
+def test_an_image_that_is_not_there_is_refused(served):
+    for place in ("mistakes/200/alike", "mistakes/200.png", "train/99999.png"):
+        assert served.get(f"/runs/tried/{place}").status == 404
 
 
 def test_a_test_set_stays_closed_until_the_run_was_tested(served, trained_run):

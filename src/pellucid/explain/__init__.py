@@ -4,14 +4,13 @@ Once imported, the package hides the function ``pellucid.explain``; so to call t
 """
 
 import sys
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 
 class _Explain(ModuleType):
     def __call__(self, *given: Any, **named: Any) -> Any:
-        return import_module("pellucid.api").explain(*given, **named)
+        return sys.modules["pellucid"].__getattr__("explain")(*given, **named)
 
 
 sys.modules[__name__].__class__ = _Explain

@@ -5,6 +5,7 @@ Everything takes numpy arrays or torch tensors and computes in float64. Targets 
 """
 
 from pellucid.metrics.classes import ClassScore, accuracy, confusion, cross_entropy, per_class, top_k, worst
+from pellucid.metrics.labels import doubtful
 from pellucid.metrics.reliability import Calibration, calibration, fit_temperature, sure_above
 from pellucid.metrics.returns import Points, deviation, mean_return
 from pellucid.metrics.score import Comparison, Score, Spread, mcnemar, spread, wilson
@@ -21,6 +22,7 @@ __all__ = [
     "confusion",
     "cross_entropy",
     "deviation",
+    "doubtful",
     "fit_temperature",
     "mcnemar",
     "mean_return",

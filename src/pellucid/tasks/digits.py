@@ -194,9 +194,9 @@ def recipe(*, epochs: float, batch_size: int, learning_rate: float) -> Training:
 
 
 def cnn() -> Digits:
-    """Our small CNN: about 40 s on two cores."""
+    """Our small CNN: about half a minute on two cores."""
     return Digits(
-        network="cnn", augment="affine", training=recipe(epochs=8, batch_size=128, learning_rate=0.01)
+        network="cnn", augment="affine", training=recipe(epochs=6, batch_size=128, learning_rate=0.01)
     )
 
 

@@ -21,10 +21,11 @@ from torch import Tensor
 from pellucid import metrics
 from pellucid.datasets import doodle, sketchbook
 from pellucid.errors import UsageError, near
-from pellucid.explain import inside
 from pellucid.learners import EVALUATION_BATCH
 from pellucid.run import Run
 from pellucid.task import Data
+from pellucid.verbs import albums
+from pellucid.verbs.albums import Album
 from pellucid.verbs.trained import Ready, Trained
 
 if TYPE_CHECKING:
@@ -145,29 +146,8 @@ def nearest(
     """
     page = album(ready, ready.task.data(), word)
     mine = doodle.pack([doodle.check(drawing)], sketchbook.MOST_POINTS)
-    places, likeness = page.alike(features_of(ready, mine)[0], count)
+    places, likeness = page.alike(albums.features_of(ready, mine)[0], count)
     return sketchbook.images(page.samples[places], ready.facts).numpy(), likeness
-
-
-@dataclass(frozen=True)
-class Album:
-    """The training drawings of one word.
-
-    Attributes:
-        numbers: ``(N,)``: their places in the training data.
-        samples: ``(N, ...)`` raw.
-        features: ``(N, F)`` unit vectors, see ``features_of``.
-    """
-
-    numbers: Tensor
-    samples: Tensor
-    features: Tensor
-
-    def alike(self, features: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return which ``count`` drawings are most like ``(F,)`` features, and how much (cosine)."""
-        likeness = (self.features @ features).numpy()
-        chosen = (-likeness).argsort(kind="stable")[:count]
-        return chosen, likeness[chosen]
 
 
 def album(ready: Ready, data: Data, word: str) -> Album:
@@ -179,14 +159,7 @@ def album(ready: Ready, data: Data, word: str) -> Album:
     threshold(ready, word)
     samples, labels = data.train[:]  # type: ignore[index]
     numbers = (labels == ready.facts["classes"].index(word)).nonzero()[:, 0]
-    return Album(numbers, samples[numbers], features_of(ready, samples[numbers]))
-
-
-def features_of(ready: Ready, samples: Tensor) -> Tensor:
-    """Return what the last layer weighs of raw samples, as unit vectors ``(N, F)``."""
-    inputs, _ = ready.task.prepare(samples, facts=ready.facts)
-    found = torch.from_numpy(inside.penultimate(ready.network, inputs))
-    return torch.nn.functional.normalize(found.float(), dim=1)
+    return albums.album(ready, samples, numbers)
 
 
 def words(ready: Ready) -> list[str]:

@@ -26,6 +26,7 @@ from pellucid.web import (
     compare,
     game,
     inside,
+    matches,
     pages,
     playing,
     reference,
@@ -46,6 +47,8 @@ SECONDS_KEPT_ALIVE = 30  # an idle connection
 SECONDS_TO_END = 8  # for what is under way when the server is asked to end
 NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 TITLE = "Pellucid studio"
+GAMES = (game, playing, matches)
+PARTS = (inside, routes, trainings, results, compare, answers, *GAMES, sounds, reference, pages)
 
 
 def new_token() -> str:
@@ -86,9 +89,9 @@ def create_app(
     app.state.closing = False
     app.state.streams = set()
     app.state.albums = Kept(game.MOST_ALBUMS)
+    app.state.matches = Kept(matches.MOST_MATCHES)
     app.state.batcher = batching.Batcher(counts=counts)
-    parts = (inside, routes, trainings, results, compare, answers, game, playing, sounds, reference, pages)
-    for part in parts:
+    for part in PARTS:
         app.include_router(part.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _missing)

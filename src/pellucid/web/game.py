@@ -16,7 +16,8 @@ from fastapi import APIRouter, Depends, Request
 from pellucid.datasets import sketchbook
 from pellucid.errors import PellucidError, UsageError
 from pellucid.explain import walk
-from pellucid.verbs import sketching
+from pellucid.verbs import albums, sketching
+from pellucid.verbs.albums import Album
 from pellucid.verbs.nodes import changed
 from pellucid.web.bodies import json_object, pen
 from pellucid.web.inside.scenes import Looking, Scenes
@@ -94,17 +95,17 @@ def closest(run: str, drawn: Drawn, look: Looking, request: Request) -> dict[str
     unknown = [word for word in words if word not in opened.trained.facts["classes"]]
     if unknown:
         raise UsageError(f"no class {str(unknown[0])[:40]!r}; see the network's classes")
-    albums = request.app.state.albums
+    pages = request.app.state.albums
     with look.turn():
         try:
             look.library.data(opened.trained.task)
         except PellucidError as error:
             return {"missing": tellable(str(error)), "drawings": {}}
         raw = sample_of(drawn["strokes"], opened.trained.facts)
-        mine = sketching.features_of(opened.trained, torch.from_numpy(raw)[None])[0]
+        mine = albums.features_of(opened.trained, torch.from_numpy(raw)[None])[0]
         return {
             "missing": None,
-            "drawings": {word: likest(opened, look, albums, word, mine) for word in words},
+            "drawings": {word: likest(opened, look, pages, word, mine) for word in words},
         }
 
 
@@ -113,13 +114,11 @@ def sample_of(drawing: list[np.ndarray], facts: dict[str, Any]) -> np.ndarray:
     return sketchbook.sample(sketchbook.traced(drawing, facts), facts)
 
 
-def likest(
-    opened: Opened, look: Scenes, albums: Kept[sketching.Album], word: str, mine: torch.Tensor
-) -> dict[str, Any]:
+def likest(opened: Opened, look: Scenes, pages: Kept[Album], word: str, mine: torch.Tensor) -> dict[str, Any]:
     """Return the training drawings of a word that are most like these features."""
     ready = opened.trained
     data = look.library.data(ready.task)
-    page = albums.get((opened.id, opened.sha8, word), lambda: sketching.album(ready, data, word))
+    page = pages.get((opened.id, opened.sha8, word), lambda: sketching.album(ready, data, word))
     places, likeness = page.alike(mine, CLOSEST)
     numbers = page.numbers[places].tolist()
     images = sketchbook.images(page.samples[places], ready.facts).numpy()

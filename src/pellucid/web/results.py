@@ -6,17 +6,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Depends, Query
+import torch
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from pellucid import media
+from pellucid import media, metrics
+from pellucid.errors import DataError
 from pellucid.run import Run
+from pellucid.verbs import albums
 from pellucid.verbs.evaluate import Tested, tested
 from pellucid.verbs.published import published
+from pellucid.web.inside.scenes import Looking
 from pellucid.web.library import Library, library
-from pellucid.web.refusals import Refusal
+from pellucid.web.refusals import Refusal, tellable
 
 MOST_SHOWN = 1000  # mistakes or images of a cell in one answer
+SEARCHED = 10_000  # training images among which the most similar ones are looked for
+ALIKE = 5  # of them are shown
 REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'none'"
 )
@@ -45,6 +51,7 @@ def mistakes(
     found, names = test_of(run, shelf), Run.open(shelf.path(run)).facts["classes"]
     wrong = np.flatnonzero(found.predicted != found.targets)
     wrong = wrong[np.argsort(found.probabilities[wrong, found.targets[wrong]], kind="stable")]
+    doubtful = metrics.doubtful(found.probabilities, found.targets)
     listed = []
     for index in wrong[:count].tolist():
         chances = found.probabilities[index]
@@ -58,18 +65,64 @@ def mistakes(
                 "second": second,
                 "probability": float(chances[order[0]]),
                 "probability_of_true": float(chances[found.targets[index]]),
+                "doubtful": bool(doubtful[index]),
             }
         )
-    return {"n": len(wrong), "of": len(found.targets), "mistakes": listed}
+    counts = {"n": len(wrong), "of": len(found.targets), "doubtful": int(doubtful.sum())}
+    return {**counts, "mistakes": listed}
 
 
 @router.get("/runs/{run}/mistakes/{index}.png", response_class=Response)
 def mistake(run: str, index: int, shelf: Shelf) -> Response:
     """Return one image of the test set that the run was tested on."""
-    found = test_of(run, shelf)
+    return png(sample_of(test_of(run, shelf), index))
+
+
+@router.get("/runs/{run}/mistakes/{index}/alike")
+def alike(run: str, index: int, look: Looking, request: Request) -> dict[str, Any]:
+    """Return the training samples that the network finds most like one of the test set, of the first 10,000.
+
+    Where the training data are not on this computer, ``missing`` says so.
+    """
+    opened = look.library.open(run)
+    ready = opened.trained
+    raw = sample_of(test_of(run, look.library), index)
+    with look.turn():
+        try:
+            train = look.library.data(ready.task).train
+        except DataError as error:
+            return {"missing": tellable(str(error)), "searched": 0, "alike": []}
+        samples, labels = train[torch.arange(min(SEARCHED, len(train)))]
+        page = request.app.state.albums.get(
+            (opened.id, opened.sha8), lambda: albums.album(ready, samples, torch.arange(len(samples)))
+        )
+        places, likeness = page.alike(albums.features_of(ready, torch.from_numpy(raw)[None])[0], ALIKE)
+    names = ready.facts["classes"]
+    listed = [
+        {"index": int(place), "class": names[int(labels[place])], "likeness": float(value)}
+        for place, value in zip(places, likeness, strict=True)
+    ]
+    return {"missing": None, "searched": len(samples), "alike": listed}
+
+
+@router.get("/runs/{run}/train/{index}.png", response_class=Response)
+def learned(run: str, index: int, shelf: Shelf) -> Response:
+    """Return one training image of a run's task."""
+    train = shelf.data(shelf.open(run).trained.task).train
+    if not 0 <= index < len(train):
+        raise Refusal(404, "sample", f"the training set has {len(train)} samples")
+    return png(train[torch.tensor([index])][0][0].numpy())
+
+
+def sample_of(found: Tested, index: int) -> np.ndarray:
+    """Return one raw sample of a test set."""
     if not 0 <= index < len(found.targets):
         raise Refusal(404, "sample", f"the test set has {len(found.targets)} samples")
-    raw = found.sample(index)
+    return found.sample(index)
+
+
+def png(raw: np.ndarray) -> Response:
+    """Return a raw sample as a picture."""
     if raw.dtype != np.uint8 or raw.ndim not in (2, 3):
         raise Refusal(415, "kind", "the samples of this task are not pictures")
     return Response(media.write_png(raw), media_type="image/png")

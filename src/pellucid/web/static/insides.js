@@ -14,6 +14,7 @@ export const kernel = view("kernel", "explain", "Kernel walk", seen, "A convolut
 export const softmax = view("softmax", "explain", "Softmax and loss", classifies, "How scores become probabilities, and probabilities a loss. Move a score and watch.");
 export const why = view("why", "explain", "Why", (what) => classifies(what) && pictures(what), "Where did it look? Four methods, and a test of each: a map that is the same for a network with random weights explains nothing.");
 export const play = view("play", "use", "Play", (what) => seen(what) && what.task.takes === "drawing", "Draw a word against the clock. The network says what it sees while the ink appears.");
+export const match = view("match", "use", "Play it yourself", (what) => Boolean(what.run) && what.run.status !== "damaged" && what.task.takes === "game", "The same game from the same seed: play it, hand it to the network at any moment, and take it over again.");
 export const draw = view("draw", "use", "Draw", (what) => seen(what) && pictures(what), "Draw with a mouse, a finger or the arrow keys. The answer follows every stroke.");
 
 /** @param {"look"|"train"|"test"|"explain"|"use"} step @param {(what: any) => boolean} when */

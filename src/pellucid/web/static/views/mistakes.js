@@ -1,6 +1,7 @@
 /** Test: the worst mistakes first, each with what it is, what the network said, and how sure it was. */
 import { h, put, section } from "../dom.js";
 import { number } from "../elements/p-number.js";
+import { failure } from "../problem.js";
 import { roving } from "../roving.js";
 import { inside } from "./inspect.js";
 import { imageOf, testable, withScores } from "./evaluation.js";
@@ -31,8 +32,8 @@ async function draw(element, context, scores) {
     return h("label", {}, label, h("select", { onchange: (event) => (context.setState({ [name]: event.target.value }), fill()) }, options));
   };
   function fill() {
-    const { true: truth, predicted } = context.state;
-    const chosen = found.mistakes.map((one, i) => [one, i]).filter(([one]) => (!truth || one.true === truth) && (!predicted || one.predicted === predicted));
+    const { true: truth, predicted, doubtful } = context.state;
+    const chosen = found.mistakes.map((one, i) => [one, i]).filter(([one]) => (!truth || one.true === truth) && (!predicted || one.predicted === predicted) && (!doubtful || one.doubtful));
     const shown = chosen.slice(0, more.dataset.all ? MOST : PAGE);
     put(list, shown.map(([one, i]) => item(one, (name) => ref(`mistakes,${i},${name}`), context)));
     more.hidden = shown.length === chosen.length;
@@ -40,8 +41,10 @@ async function draw(element, context, scores) {
     roving(list, "button.open");
   }
   const more = h("button", { type: "button", class: "quiet", onclick: () => ((more.dataset.all = "1"), fill()) }, "Show all");
+  const only = h("label", {}, h("input", { type: "checkbox", checked: Boolean(context.state.doubtful), onchange: (event) => (context.setState({ doubtful: event.target.checked ? "1" : null }), fill()) }), " only doubtful labels: ", number(found.doubtful, ref("doubtful"), "int"));
   fill();
-  put(element, section("The worst mistakes", "The loss is large where the network was sure of something wrong. Some of these labels are wrong themselves.", h("div", { class: "row" }, choose("true", "it is"), choose("predicted", "it said")), said, list, h("p", {}, more)));
+  const lead = "The loss is large where the network was sure of something wrong. Some of these labels are wrong themselves: one is doubtful where the network is as sure of another class as it is, on average, of the images that belong there.";
+  put(element, section("The worst mistakes", lead, h("div", { class: "row" }, choose("true", "it is"), choose("predicted", "it said"), only), said, list, h("p", {}, more)));
 }
 
 function item(one, ref, context) {
@@ -58,5 +61,33 @@ function item(one, ref, context) {
     h("div", { class: "fine" }, "is ", h("b", {}, one.true), " ", number(one.probability_of_true, ref("probability_of_true"), "percent1")),
     second,
     h("div", { class: "fine" }, "loss ", number(loss, `-log ${ref("probability_of_true")}`, "2")),
+    one.doubtful ? h("div", { class: "verdict doubtful" }, "label doubtful") : null,
+    alike(one, context),
+  );
+}
+
+/** A button that shows the training images that the network finds most like a mistake. */
+function alike(one, context) {
+  const list = h("ul", { class: "alike", hidden: true });
+  const open = h("button", { type: "button", class: "quiet", "aria-expanded": "false", "aria-label": `training images most like test image ${one.index}`, onclick: () => toggle() }, "most alike");
+  async function toggle() {
+    list.hidden = !list.hidden;
+    open.setAttribute("aria-expanded", String(!list.hidden));
+    if (list.hidden || list.childNodes.length) return;
+    put(list, h("li", { class: "fine" }, "Looking ..."));
+    try {
+      put(list, rows(await context.api.get(context.api.address("runs", context.run.id, "mistakes", String(one.index), "alike")), one, context));
+    } catch (error) {
+      put(list, h("li", {}, failure(error)));
+    }
+  }
+  return h("div", {}, open, list);
+}
+
+function rows(found, one, context) {
+  if (found.missing) return h("li", { class: "fine" }, found.missing);
+  const ref = (i) => `${context.run.id}/mistakes/${one.index}/alike[alike,${i},likeness]`;
+  return found.alike.map((each, i) =>
+    h("li", {}, h("img", { src: context.api.address("runs", context.run.id, "train", `${each.index}.png`), alt: `training image ${each.index}`, width: 40, height: 40, loading: "lazy" }), h("span", { class: "fine" }, h("b", {}, each.class), " ", number(each.likeness, ref(i), "2"))),
   );
 }
