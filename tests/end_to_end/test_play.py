@@ -221,7 +221,7 @@ def test_what_people_drew_is_seen_on_the_canvas_of_a_phone_as_in_the_file(studio
 
 def test_a_game_is_begun_with_the_keyboard_handed_to_the_network_and_compared(studio, open_page):
     page = open_page(studio, "#/atari/player/use/match?rate=60")
-    page.click("text=Begin")
+    page.get_by_role("button", name="Begin").click()
     stage = page.locator(".match .stage")
     stage.wait_for()
     stage.press("ArrowLeft")

@@ -94,16 +94,24 @@ class Tested:
         targets: ``(N,)`` true classes.
         probabilities: ``(N, K)`` float64.
         samples: the test set itself.
+        temperature: that was chosen on validation.
     """
 
     targets: np.ndarray
     probabilities: np.ndarray
     samples: Any = field(repr=False)
+    temperature: float = 1.0
 
     @property
     def predicted(self) -> np.ndarray:
         """The answers: ``(N,)`` classes."""
         return self.probabilities.argmax(1)
+
+    @property
+    def calibrated(self) -> np.ndarray:
+        """The probabilities at the temperature: ``(N, K)``."""
+        shares = self.probabilities ** (1 / self.temperature)
+        return shares / shares.sum(1, keepdims=True)
 
     def sample(self, index: int) -> np.ndarray:
         """Return one raw sample."""
@@ -116,11 +124,13 @@ def tested(trained: Trained) -> Tested:
     Raises:
         UsageError: the run was not evaluated, and its test set stays closed until it is.
     """
-    if "evaluate" not in (trained.run.scores() or {}):
+    found = (trained.run.scores() or {}).get("evaluate")
+    if found is None:
         raise UsageError("this run was not tested yet; evaluate it first")
     test = trained.task.data().test()
     logits, targets = outputs_of(trained.network, trained.task, test, trained.facts)
-    return Tested(targets.numpy(), _softmax(logits.numpy()), test)
+    temperature = found.get("temperature", {}).get("value", 1.0)
+    return Tested(targets.numpy(), _softmax(logits.numpy()), test, temperature)
 
 
 def require(evaluation: Evaluation, gates: dict[str, float]) -> None:

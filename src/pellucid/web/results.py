@@ -51,7 +51,7 @@ def mistakes(
     found, names = test_of(run, shelf), Run.open(shelf.path(run)).facts["classes"]
     wrong = np.flatnonzero(found.predicted != found.targets)
     wrong = wrong[np.argsort(found.probabilities[wrong, found.targets[wrong]], kind="stable")]
-    doubtful = metrics.doubtful(found.probabilities, found.targets)
+    doubtful = metrics.doubtful(found.calibrated, found.targets)
     listed = []
     for index in wrong[:count].tolist():
         chances = found.probabilities[index]

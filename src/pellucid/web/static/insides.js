@@ -2,7 +2,7 @@
  * The views inside a network: what each is called and when there is one. A view's own file is loaded when it is opened,
  * so that the first page does not wait for all of them.
  */
-import { classifies, pictures, runOf, seen } from "./lens.js";
+import { bitmaps, classifies, pictures, runOf, seen } from "./lens.js";
 
 export const pixels = view("pixels", "look", "Pixels", (what) => pictures(what) && Boolean(runOf(what)), "To the network a picture is a grid of numbers. Point at a cell, or walk with the arrow keys.");
 export const flatten = view("flatten", "look", "Flatten", (what) => pictures(what) && Boolean(runOf(what)), "A layer that weighs all pixels wants one long row of numbers. Here is how the grid becomes one.");
@@ -12,7 +12,7 @@ export const race = view("race", "train", "Optimiser race", () => true, "The sam
 export const layers = view("layers", "explain", "Layers", seen, "What each layer makes of one input, in the order in which they run. Choose a map or a unit to see what excites it.");
 export const kernel = view("kernel", "explain", "Kernel walk", seen, "A convolution slides a small window over its input; at each place it multiplies and adds. Walk with it.");
 export const softmax = view("softmax", "explain", "Softmax and loss", classifies, "How scores become probabilities, and probabilities a loss. Move a score and watch.");
-export const why = view("why", "explain", "Why", (what) => classifies(what) && pictures(what), "Where did it look? Four methods, and a test of each: a map that is the same for a network with random weights explains nothing.");
+export const why = view("why", "explain", "Why", (what) => classifies(what) && (pictures(what) || bitmaps(what)), "Where did it look? Four methods, and a test of each: a map that is the same for a network with random weights explains nothing.");
 export const play = view("play", "use", "Play", (what) => seen(what) && what.task.takes === "drawing", "Draw a word against the clock. The network says what it sees while the ink appears.");
 export const match = view("match", "use", "Play it yourself", (what) => Boolean(what.run) && what.run.status !== "damaged" && what.task.takes === "game", "The same game from the same seed: play it, hand it to the network at any moment, and take it over again.");
 export const draw = view("draw", "use", "Draw", (what) => seen(what) && pictures(what), "Draw with a mouse, a finger or the arrow keys. The answer follows every stroke.");

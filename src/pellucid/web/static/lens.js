@@ -16,6 +16,8 @@ export function runOf({ task, run, runs }) {
 export const seen = ({ run }) => Boolean(run) && run.status !== "damaged";
 export const classifies = ({ task, run }) => seen({ run }) && task.gives === "classes";
 export const pictures = ({ task }) => task.takes === "image";
+/** Whether a network sees drawings as pixels, and not as strokes. */
+export const bitmaps = ({ task, run }) => task.takes === "drawing" && run?.network === "cnn";
 
 /**
  * One matrix of a block: channel ``channel`` of (C, H, W), the whole of (H, W), or a vector laid out in rows.

@@ -7,6 +7,7 @@ import { button } from "./lens.js";
  * @param {(sample: string) => any} onchange
  */
 export function sampler(context, onchange) {
+  const { takes } = context.task;
   let sample = context.sample ?? "valid:0";
   const input = h("input", { type: "number", min: 0, step: 1, class: "short", "aria-label": "number of the validation sample" });
   const own = h("span", { class: "own" });
@@ -20,7 +21,7 @@ export function sampler(context, onchange) {
     button("previous", () => go(number() - 1), { class: "quiet small" }),
     button("next", () => go(number() + 1), { class: "quiet small" }),
     button("any", () => go(Math.floor(Math.random() * 1000)), { class: "quiet small" }),
-    h("a", { href: context.link({ step: "use", view: "draw" }), class: "fine" }, "draw your own"),
+    h("a", { href: context.link({ step: "use", view: takes === "image" ? "draw" : "use" }), class: "fine" }, ["image", "drawing"].includes(takes) ? "draw your own" : "give your own"),
     own,
   );
   say();

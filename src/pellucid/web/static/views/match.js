@@ -26,8 +26,9 @@ export function mount(element, context) {
     }
   };
   const form = h("form", { class: "row", onsubmit: (event) => (event.preventDefault(), begin()) }, h("label", { for: "match-seed" }, "The seed of a game"), seed, h("button", { type: "submit" }, "Begin"));
-  const lead = "All chance in a game comes from its seed, so you and the network can play the same one. Begin with the arrow keys and the space bar, or with the buttons; N hands over to the network, any key of yours takes over again, P stops the clock.";
-  put(element, section("Play it yourself", lead, form, place));
+  const lead = "All chance in a game comes from its seed, so you and the network can play the same one.";
+  const keys = h("p", { class: "fine" }, "The arrow keys and the space bar play, or the buttons; N hands over to the network, any key of yours takes over again; P stops the clock.");
+  put(element, section("One game, two players", lead, form, keys, place));
   return () => leave();
 }
 
