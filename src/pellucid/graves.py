@@ -13,13 +13,15 @@ momentum. torch's RMSprop adds its epsilon after the root.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 
+from pellucid.rule import Rule
 
-class GravesRMSprop(torch.optim.Optimizer):
+
+class GravesRMSprop(Rule):
     """Centred RMSProp with its constant below the root.
 
     Args:
@@ -33,25 +35,18 @@ class GravesRMSprop(torch.optim.Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Update every parameter once; ``closure``, if given, computes the loss and its gradients anew."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            rho = group["rho"]
-            for parameter in group["params"]:
-                gradient = parameter.grad
-                if gradient is None:
-                    continue
-                state = self.state[parameter]
-                if not state:
-                    state.update(mean=torch.zeros_like(parameter), square=torch.zeros_like(parameter))
-                mean, square = state["mean"], state["square"]
-                mean.mul_(rho).add_(gradient, alpha=1 - rho)
-                square.mul_(rho).addcmul_(gradient, gradient, value=1 - rho)
-                spread = torch.addcmul(square, mean, mean, value=-1).add_(group["eps"]).sqrt_()
-                parameter.addcdiv_(gradient, spread, value=-group["lr"])
-        return loss
+    def update(self, group: dict[str, Any]) -> None:
+        """Update the parameters of a group that have a gradient."""
+        rho = group["rho"]
+        for parameter in group["params"]:
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            state = self.state[parameter]
+            if not state:
+                state.update(mean=torch.zeros_like(parameter), square=torch.zeros_like(parameter))
+            mean, square = state["mean"], state["square"]
+            mean.mul_(rho).add_(gradient, alpha=1 - rho)
+            square.mul_(rho).addcmul_(gradient, gradient, value=1 - rho)
+            spread = torch.addcmul(square, mean, mean, value=-1).add_(group["eps"]).sqrt_()
+            parameter.addcdiv_(gradient, spread, value=-group["lr"])

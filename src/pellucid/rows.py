@@ -8,14 +8,16 @@ of visiting every row in every step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pellucid.rule import Rule
 
-class RowAdadelta(torch.optim.Optimizer):
+
+class RowAdadelta(Rule):
     """Adadelta (Zeiler 2012, arXiv:1212.5701, algorithm 1), by rows where a group says so.
 
     In a group with ``rows=True`` a sparse gradient touches the rows it holds. The state of a parameter is
@@ -31,19 +33,12 @@ class RowAdadelta(torch.optim.Optimizer):
     def __init__(self, params: Iterable[Any], *, lr: float, rho: float, eps: float):
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "rows": False})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Update every parameter once; ``closure``, if given, computes the loss and its gradients anew."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            visit = _visit_rows if group["rows"] else _visit
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    visit(parameter, parameter.grad, self.state[parameter], group)
-        return loss
+    def update(self, group: dict[str, Any]) -> None:
+        """Update the parameters of a group that have a gradient."""
+        visit = _visit_rows if group["rows"] else _visit
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                visit(parameter, parameter.grad, self.state[parameter], group)
 
 
 def _visit(parameter: Tensor, gradient: Tensor, state: dict[str, Tensor], group: dict[str, Any]) -> None:
