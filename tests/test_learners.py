@@ -159,6 +159,12 @@ def test_the_plateau_schedule_divides_the_rate_and_ends_below_the_least(tmp_path
     assert Run.open(tmp_path / "run").finished
 
 
+def test_the_plateau_schedule_is_refused_where_no_loss_is_scored(tmp_path, monkeypatch):
+    monkeypatch.setattr(Small, "metrics", lambda *given: {"accuracy": Score(0.5, None, None, 2)})
+    with pytest.raises(UsageError, match="plateau follows the loss; the scores are accuracy"):
+        list(train(plain(evaluate_every=2, steps=4, schedule="plateau"), tmp_path / "run"))
+
+
 def test_an_unknown_goal_is_refused():
     with pytest.raises(UsageError, match='the goal is "speed"'):
         best([record(1, 0.5)], "speed")

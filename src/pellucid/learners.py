@@ -136,9 +136,15 @@ class Supervised:
         return loss.detach()
 
     def evaluate(self) -> dict[str, Score]:
-        """Score the weights that would be kept now on the validation set."""
+        """Score the weights that would be kept now on the validation set.
+
+        Raises:
+            UsageError: the schedule follows a loss that this task does not score.
+        """
         scores = self._scores()
         if self.losses is not None:
+            if "loss" not in scores:
+                raise UsageError(f"--schedule plateau follows the loss; the scores are {', '.join(scores)}")
             self.losses.append(scores["loss"].value)
         return scores
 
