@@ -2,8 +2,8 @@
 
     python docs/make_studio_pictures.py [NAME ...]
 
-Needs Chromium and ``pip install playwright``. Trains one MLP to have something to watch; the
-rest shows the released models. Pictures go to ``docs/studio/NAME.png``, reduced to a palette.
+Needs Chromium and ``pip install playwright``. Trains an MLP to have something to watch, and a player of
+``catch``; the rest shows the released models. Pictures go to ``docs/studio/NAME.png``, reduced to a palette.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ VIEWS = {  # name of the picture -> where it is in the studio
     "softmax": f"digits/{CNN}/explain/softmax?sample=valid:12",
     "why": f"digits/{CNN}/explain/why?sample=valid:12",
     "play": f"sketches/{FIFTEEN}/use/play?words=cat,dog",
+    "match": "atari/catch/use/match?rate=15",
     "results": f"sketches/{FIFTEEN}/use/play?words=cat,dog,smiley face&seconds=0",
     "draw": f"digits/{CNN}/use/draw",
     "use": f"digits/{CNN}/use/use?sample=valid:12",
@@ -116,7 +117,14 @@ def the_moment(page: Any) -> None:
     page.evaluate("() => document.querySelector('.cockpit-line').scrollIntoView()")
 
 
-DONE = {"play": half_a_cat, "results": a_game, "moment": the_moment}
+def a_match(page: Any) -> None:
+    """Begin a game, and let the network play a moment."""
+    page.get_by_role("button", name="Begin").click()
+    page.locator(".match .stage").press("n")
+    page.wait_for_timeout(2000)
+
+
+DONE = {"play": half_a_cat, "results": a_game, "moment": the_moment, "match": a_match}
 
 
 def next_drawing(page: Any) -> None:
@@ -149,9 +157,11 @@ def cat() -> list[list[list[float]]]:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Serve a studio over a folder with one training; yield its address."""
+    """Serve a studio over a folder with two trainings; yield its address."""
     pellucid = [sys.executable, "-m", "pellucid"]
     subprocess.run([*pellucid, "train", "digits", "--out", "runs/first", "--quiet"], cwd=folder, check=True)
+    player = ["atari", "--setting", "tiny", "--steps", "1000", "--out", "runs/catch", "--quiet"]
+    subprocess.run([*pellucid, "train", *player], cwd=folder, check=True)
     words = ["studio", "--port", "0", "--token", TOKEN, "--no-browser"]
     process = subprocess.Popen([*pellucid, *words], cwd=folder, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

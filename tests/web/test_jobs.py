@@ -293,6 +293,11 @@ def test_beside_a_mistake_stand_the_training_images_that_are_most_like_it(served
     assert first["class"] == data.facts["classes"][int(label[0])]
 
 
+@pytest.mark.parametrize("name", ["tried%00", "%2e%2e", "nobody", "-tried", "a%20b"])
+def test_what_is_no_training_cannot_be_stopped(served, name):
+    assert served.post(f"/runs/{name}/stop").status in (404, 409)
+
+
 def test_an_image_that_is_not_there_is_refused(served):
     for place in ("mistakes/200/alike", "mistakes/200.png", "train/99999.png"):
         assert served.get(f"/runs/tried/{place}").status == 404

@@ -26,7 +26,7 @@ import pellucid
 from pellucid.errors import PellucidError
 from pellucid.lock import taken
 from pellucid.run import Run
-from pellucid.web.library import RELEASED, Library
+from pellucid.web.library import RELEASED, Library, is_name
 from pellucid.web.refusals import Refusal, tellable
 
 FOLDER = ".studio"
@@ -123,7 +123,7 @@ class Jobs:
     def works(self, run: str, kind: str) -> bool:
         """Say whether a child works on a run: it holds the lock of its log."""
         self._children = [child for child in self._children if child.poll() is None]
-        return not is_free(self._log(run, kind))
+        return is_name(run) and not is_free(self._log(run, kind))
 
     def outcomes(self, run: str) -> dict[str, dict[str, Any]]:
         """Return what became of the last job of each kind: state (running, done, failed) and message."""
