@@ -58,6 +58,29 @@ def test_a_newcomer_looks_trains_tests_and_uses_without_leaving_the_page(studio,
     assert page.errors == []
 
 
+def test_a_form_that_comes_late_does_not_take_the_place_of_the_chosen_one(studio, open_page):
+    page = open_page(studio)
+    page.evaluate(
+        """() => {
+            const plain = window.fetch
+            window.late = 0
+            window.fetch = async (where, ...rest) => {
+                const answer = await plain(where, ...rest)
+                if (!String(where).includes("setting=default")) return answer
+                await new Promise((wake) => setTimeout(wake, 800))
+                window.late += 1
+                return answer
+            }
+        }"""
+    )
+    page.click("text=Look at the data")
+    page.click("#steps >> text=Train")
+    page.check("input[value=tiny]")
+    page.wait_for_function("() => window.late > 0")
+    page.wait_for_timeout(300)
+    assert "--setting tiny" in page.inner_text("form pre")
+
+
 def tab_to(page, selector, most=80):
     """Press Tab until the focus is on what ``selector`` means."""
     for _ in range(most):

@@ -30,10 +30,14 @@ function settings({ task }, chosen, choose) {
 
 async function draw(place, context, setting) {
   const { task, api } = context;
+  const late = () => place.dataset.setting !== setting; // another one was chosen while this one was asked for
+  place.dataset.setting = setting;
   let fields;
   try {
     ({ fields } = await api.form(task.name, setting));
+    if (late()) return;
   } catch (error) {
+    if (late()) return;
     return put(place, failure(error, () => draw(place, context, setting)));
   }
   const line = h("div", {});
