@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from fastapi import Request
 
 from pellucid.datasets import sketchbook
 from pellucid.errors import RunError
@@ -85,6 +86,12 @@ def given(content_type: str, body: bytes) -> Given:
         if name in found and (not isinstance(found[name], str) or len(found[name]) > MOST_TEXT):
             raise Refusal(422, "body", f"{name} must be a text of at most {MOST_TEXT} characters")
     return Given(**found)
+
+
+async def body(request: Request) -> dict[str, Any]:
+    """Return the JSON object of a request."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return json_object(kind, await request.body())
 
 
 def json_object(kind: str, body: bytes) -> dict[str, Any]:

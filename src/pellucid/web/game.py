@@ -19,7 +19,7 @@ from pellucid.explain import walk
 from pellucid.verbs import albums, sketching
 from pellucid.verbs.albums import Album
 from pellucid.verbs.nodes import changed
-from pellucid.web.bodies import json_object, pen
+from pellucid.web.bodies import body, pen
 from pellucid.web.inside.scenes import Looking, Scenes
 from pellucid.web.library import Kept, Opened, block
 from pellucid.web.refusals import Refusal, tellable
@@ -48,8 +48,7 @@ def rules(run: str, look: Looking) -> dict[str, Any]:
 
 async def strokes(request: Request) -> dict[str, Any]:
     """Return the JSON object of a request, its ``strokes`` as ``(P, 2)`` arrays."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    found = json_object(kind, await request.body())
+    found = await body(request)
     if "strokes" not in found or not set(found) <= {"strokes", "words"}:
         raise Refusal(422, "body", 'expected {"strokes": [[[x, ...], [y, ...]], ...]}')
     return found | {"strokes": pen(found["strokes"])}

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 
 from pellucid import media
 from pellucid.verbs.match import Match
-from pellucid.web.bodies import json_object
+from pellucid.web.bodies import body
 from pellucid.web.inside.scenes import Looking
 from pellucid.web.library import Kept
 from pellucid.web.refusals import Refusal
@@ -27,12 +27,6 @@ class Table:
 
     def __init__(self, match: Match):
         self.match, self.lock = match, threading.Lock()
-
-
-async def body(request: Request) -> dict[str, Any]:
-    """Return the JSON object of a request."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return json_object(kind, await request.body())
 
 
 Asked = Annotated[dict[str, Any], Depends(body)]

@@ -92,17 +92,18 @@ def alike(run: str, index: int, look: Looking, request: Request) -> dict[str, An
             train = look.library.data(ready.task).train
         except DataError as error:
             return {"missing": tellable(str(error)), "searched": 0, "alike": []}
-        samples, labels = train[torch.arange(min(SEARCHED, len(train)))]
+        numbers = torch.arange(min(SEARCHED, len(train)))
         page = request.app.state.albums.get(
-            (opened.id, opened.sha8), lambda: albums.album(ready, samples, torch.arange(len(samples)))
+            (opened.id, opened.sha8), lambda: albums.album(ready, train[numbers][0], numbers)
         )
         places, likeness = page.alike(albums.features_of(ready, torch.from_numpy(raw)[None])[0], ALIKE)
+        labels = train[torch.from_numpy(places)][1]
     names = ready.facts["classes"]
     listed = [
-        {"index": int(place), "class": names[int(labels[place])], "likeness": float(value)}
-        for place, value in zip(places, likeness, strict=True)
+        {"index": int(place), "class": names[int(label)], "likeness": float(value)}
+        for place, label, value in zip(places, labels, likeness, strict=True)
     ]
-    return {"missing": None, "searched": len(samples), "alike": listed}
+    return {"missing": None, "searched": len(numbers), "alike": listed}
 
 
 @router.get("/runs/{run}/train/{index}.png", response_class=Response)

@@ -13,7 +13,7 @@ from pellucid import sound
 from pellucid.datasets import mulaw, script, utterances
 from pellucid.sampling import Draw
 from pellucid.verbs import speech
-from pellucid.web.bodies import json_object
+from pellucid.web.bodies import body
 from pellucid.web.library import Library, library
 from pellucid.web.refusals import Refusal
 
@@ -42,8 +42,7 @@ async def say(run: str, request: Request, shelf: Shelf) -> dict[str, Any]:
     """Say a text or sing a melody: what is heard when, and the WAV file in base64."""
     from anyio import to_thread
 
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    asked = read(json_object(kind, await request.body()))
+    asked = read(await body(request))
     return await to_thread.run_sync(said, run, shelf, asked)
 
 

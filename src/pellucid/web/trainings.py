@@ -12,7 +12,7 @@ from pellucid import config
 from pellucid.errors import PellucidError, UsageError
 from pellucid.task import Task
 from pellucid.verbs.train import with_own_rates
-from pellucid.web.bodies import json_object
+from pellucid.web.bodies import body
 from pellucid.web.events import Stream
 from pellucid.web.jobs import Jobs
 from pellucid.web.library import Library, library
@@ -46,12 +46,6 @@ def read_run(run: str, shelf: Shelf, work: Work) -> dict[str, Any]:
     """Return all that a run says of itself."""
     starting = work.without_run()
     return absent(run, starting[run]) if run in starting else details(work, run, shelf.path(run))
-
-
-async def body(request: Request) -> dict[str, Any]:
-    """Return the JSON object of a request."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return json_object(kind, await request.body())
 
 
 @router.post("/runs", status_code=202)
