@@ -23,7 +23,7 @@ FLOORS = {
     "rows": 18, "rule": 17, "vitals": 19, "finite": 18,
     "run": 16, "snapshots": 15, "journal": 14, "tensorfile": 14, "sealed": 13, "lock": 13, "disk": 12,
     "sound": 12, "config": 11, "media": 11, "download": 11, "seeding": 11, "training": 11, "processes": 11, "device": 11, "zoo": 11,
-    "errors": 10,
+    "errors": 10, "uncompiled": 10,
 }  # fmt: skip
 LONGEST_FILE, LONGEST_FUNCTION = 400, 40
 LONG = {  # functions that are one long picture or page, in lines; they may become shorter, never longer
@@ -227,12 +227,13 @@ def test_only_the_command_line_prints():
     assert not wrong, of("", wrong)
 
 
-def imported_by(*words):
+def imported_by(*words, cwd=None):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", *words],
         capture_output=True,
         text=True,
         env=environment(),
+        cwd=cwd,
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
@@ -259,10 +260,26 @@ def test_importing_the_package_imports_nothing_heavy():
     assert not modules & HEAVY
 
 
-def test_training_does_not_import_the_compiler_of_torch(tmp_path):
-    words = ["train", "digits", "--setting", "tiny", "--epochs", "1", "--out", str(tmp_path / "run")]
+@pytest.mark.parametrize("task", ["digits", "atari"])
+def test_training_does_not_import_the_compiler_of_torch(task, tmp_path):
+    words = ["train", task, "--setting", "tiny", "--steps", "2", "--out", str(tmp_path / "run")]
     modules, _ = imported_by("-m", "pellucid", *words)
     assert "torch.optim" in modules
+    assert "torch._dynamo" not in modules
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("sentences", "a good film"), "positive"),
+        (("translation", "ein Mann"), "man"),
+        (("speech", "seven", "--out", "said.wav"), "says: seven"),
+    ],
+)
+def test_using_a_network_does_not_import_the_compiler_of_torch(words, answer, tmp_path):
+    modules, said = imported_by("-m", "pellucid", "predict", *words, cwd=tmp_path)
+    assert "torch.nn" in modules
+    assert answer in said
     assert "torch._dynamo" not in modules
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from pellucid import uncompiled
 from pellucid.errors import UsageError, near
 
 KINDS = ("auto", "cpu", "cuda", "mps")
@@ -51,6 +52,16 @@ def has_cuda() -> bool:
 def has_mps() -> bool:
     """Return whether torch can compute on an Apple GPU here."""
     return torch.backends.mps.is_available()
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Let what is built inside have shapes and no memory: absurd sizes are refused before they cost any."""
+    from torch import _refs  # torch finds shapes by these; it imports them with the first such tensor
+
+    uncompiled.leave(vars(_refs).values())
+    with torch.device("meta"):
+        yield
 
 
 def keep_heap() -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
+from pellucid import uncompiled
 from pellucid.errors import RunError, UsageError, near
 from pellucid.rows import RowAdadelta
 from pellucid.rule import Rule
@@ -72,7 +72,7 @@ def build(
         raise UsageError(
             f'No optimiser is called "{name}".{near(name, DEFAULTS)} There are: {", ".join(DEFAULTS)}.'
         )
-    _leave_the_compiler()
+    leave_the_compiler()
     given = {
         "learning_rate": learning_rate,
         "weight_decay": weight_decay,
@@ -95,6 +95,11 @@ def build(
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
     return optimizer
+
+
+def leave_the_compiler() -> None:
+    """Let torch build optimisers and read their state without importing its compiler."""
+    uncompiled.leave(getattr(torch.optim.Optimizer, name) for name in WITH_COMPILER)
 
 
 def step(optimizer: torch.optim.Optimizer) -> None:
@@ -210,19 +215,6 @@ class MuonAdamW(torch.optim.Optimizer):
         self.state.clear()
         for half in self._halves:
             self.state.update(half.state)
-
-
-def _leave_the_compiler() -> None:
-    """Let torch build optimisers and read their state without importing its compiler.
-
-    It does so to find the version of these methods that compiled code steps around, which it keeps beside
-    each of them. Where nothing is compiled that is the method itself.
-    """
-    if "torch._dynamo" in sys.modules:
-        return
-    for name in WITH_COMPILER:
-        method = inspect.unwrap(getattr(torch.optim.Optimizer, name))
-        setattr(method, "__dynamo_disable", method)
 
 
 def _settings(name: str, given: dict[str, float | None]) -> dict[str, float]:

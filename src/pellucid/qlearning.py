@@ -280,6 +280,7 @@ def _clock(training: Training, epoch_steps: int) -> Clock:
 
 def _optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
     """Return the optimiser; rmsprop is that of the paper, adam that of those who improved on it."""
+    optimizers.leave_the_compiler()
     found: torch.optim.Optimizer
     if training.optimizer == "rmsprop":
         found = GravesRMSprop(

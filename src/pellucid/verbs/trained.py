@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from pellucid import config, tasks
+from pellucid.device import without_memory
 from pellucid.errors import RunError, UsageError, near
 from pellucid.run import Run
 from pellucid.snapshots import file_of
@@ -63,9 +64,7 @@ def open_trained(
     if "sure_above" in (saved["scores"] or {}):  # chosen on validation, and needed to answer
         facts = {**facts, "sure_above": saved["scores"]["sure_above"]["value"]}
     try:
-        with torch.device(
-            "meta"
-        ):  # shapes without memory: absurd sizes are refused before they are allocated
+        with without_memory():
             mine = task.model(run.facts).state_dict()
     except (KeyError, TypeError, ValueError, IndexError) as error:
         what = f"{type(error).__name__}: {error}"
