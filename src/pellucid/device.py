@@ -54,6 +54,14 @@ def has_mps() -> bool:
     return torch.backends.mps.is_available()
 
 
+def multiplies_bf16(device: torch.device) -> bool:
+    """Return whether ``device`` has instructions for products of bfloat16: there they are the faster ones."""
+    if device.type == "cpu":
+        able = getattr(torch.cpu, "get_capabilities", dict)()  # torch has it since 2.12
+        return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 @contextmanager
 def without_memory() -> Iterator[None]:
     """Let what is built inside have shapes and no memory: absurd sizes are refused before they cost any."""

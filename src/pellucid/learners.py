@@ -295,9 +295,10 @@ class Supervised:
         return schedules.factor(self.training.schedule, step, steps, warmup=warmup)
 
     def _autocast(self) -> Any:
-        if self.training.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        chosen = self.training.precision
+        if chosen == "bf16" or (chosen == "auto" and device.multiplies_bf16(self.device)):
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return nullcontext()
 
     def _kept(self) -> nn.Module:
         return self.network if self.average is None else self.average.module

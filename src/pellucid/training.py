@@ -72,8 +72,8 @@ class Training:
     """processes that load data which do not fit in memory"""
     device: str = "auto"
     """cpu, cuda, cuda:1, mps; auto takes the fastest there is"""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """arithmetic of the forward pass; bf16 helps on GPUs and is slower on most CPUs"""
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    """arithmetic of the forward pass; auto takes bf16 where the device multiplies it faster"""
     compile: bool = False
     """torch.compile; costs a minute, pays on long trainings"""
 

@@ -35,10 +35,8 @@ def chromium():
 def pytest_collection_modifyitems(items):
     why = missing()
     for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))
-            if why:
-                item.add_marker(pytest.mark.skip(reason=why))
+        if why and HERE in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture(scope="session")

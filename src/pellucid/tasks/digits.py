@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -73,7 +73,11 @@ class Digits(Classifier):
     """balanced: a rare class weighs more in the loss, by n / (K n_k)"""
     label_smoothing: float = 0.1
     """part of the target that is spread over all classes"""
-    training: Training = field(default_factory=lambda: recipe(epochs=5, batch_size=512, learning_rate=0.006))
+    training: Training = field(
+        default_factory=lambda: replace(
+            recipe(epochs=7, batch_size=512, learning_rate=0.006), precision="auto"
+        )
+    )
 
     def __post_init__(self) -> None:
         if not self.hidden or len(self.hidden) > MOST_LAYERS:

@@ -342,7 +342,7 @@ def recipe(*, epochs: float) -> Training:
 def cifar() -> Images:
     """The quick network on CIFAR-10's 32 x 32 pixels: half an hour on two cores."""
     return Images(
-        size=32, training=dataclasses.replace(recipe(epochs=16), precision="bf16", evaluate_every=424)
+        size=32, training=dataclasses.replace(recipe(epochs=24), precision="auto", evaluate_every=424)
     )
 
 

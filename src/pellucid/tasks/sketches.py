@@ -304,7 +304,7 @@ def recipe(*, epochs: float, ema: float = 0.999) -> Training:
         weight_decay=0.05,
         ema=ema,
         keep="last",
-        precision="bf16",
+        precision="auto",
     )
 
 

@@ -142,7 +142,7 @@ class Speech(Task):
             schedule="constant",
             clip=1.0,
             ema=0.995,
-            precision="bf16",
+            precision="auto",
             keep="last",
         )
     )

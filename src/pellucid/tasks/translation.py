@@ -137,7 +137,7 @@ class Translation(Task):
             warmup=0.1,
             clip=1.0,
             ema=0.999,
-            precision="bf16",
+            precision="auto",
         )
     )
 
