@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import pellucid
-from pellucid.device import choose, commit, denormals_flushed, environment, has_glibc, keep_heap
+from pellucid.device import arithmetic, choose, commit, denormals_flushed, environment, has_glibc, keep_heap
 from pellucid.tasks import digits
 from pellucid.verbs import train
 
@@ -102,6 +102,17 @@ def test_a_kept_heap_asks_the_kernel_for_hardly_any_page_again():
             subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
         )
     assert faults["keep"] * 10 < faults["leave"]
+
+
+@pytest.mark.parametrize("able", [{"avx512_bf16": True}, {"amx_bf16": True}, {"avx512_bf16": False}, {}])
+def test_auto_multiplies_in_bf16_only_where_the_processor_has_instructions_for_it(monkeypatch, able):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
+    given = {}
+    for precision in ("fp32", "bf16", "auto"):
+        with arithmetic(precision, torch.device("cpu")):
+            given[precision] = (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+    fast = torch.bfloat16 if any(able.values()) else torch.float32
+    assert given == {"fp32": torch.float32, "bf16": torch.bfloat16, "auto": fast}
 
 
 def test_nothing_happens_where_there_is_no_glibc(monkeypatch):

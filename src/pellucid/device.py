@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,17 @@ def has_mps() -> bool:
     return torch.backends.mps.is_available()
 
 
+def arithmetic(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Return the context of a forward pass: "fp32", "bf16", or "auto", which ``device`` does faster."""
+    if precision == "bf16" or (precision == "auto" and multiplies_bf16(device)):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()
+
+
 def multiplies_bf16(device: torch.device) -> bool:
     """Return whether ``device`` has instructions for products of bfloat16: there they are the faster ones."""
     if device.type == "cpu":
-        able = getattr(torch.cpu, "get_capabilities", dict)()  # torch has it since 2.12
+        able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # torch has it since 2.12
         return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -120,7 +119,7 @@ class Supervised:
         seeding.seed_step(self.training.seed, step, rank())
         self.network.train()
         inputs, targets = batch
-        with self._autocast():
+        with device.arithmetic(self.training.precision, self.device):
             loss = self.task.loss(self.forward(inputs), targets, self.facts)
         if world() > 1:  # DistributedDataParallel takes the mean over processes; their shares differ by one
             loss = loss * self._weight(step)
@@ -293,12 +292,6 @@ class Supervised:
         steps = self.clock.steps
         warmup = round(self.training.warmup * steps)
         return schedules.factor(self.training.schedule, step, steps, warmup=warmup)
-
-    def _autocast(self) -> Any:
-        chosen = self.training.precision
-        if chosen == "bf16" or (chosen == "auto" and device.multiplies_bf16(self.device)):
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return nullcontext()
 
     def _kept(self) -> nn.Module:
         return self.network if self.average is None else self.average.module

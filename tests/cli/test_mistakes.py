@@ -77,7 +77,7 @@ FLAGS = r"""
 2 | train digits --optimizer ADAM | --optimizer is "ADAM"; expected one of
 2 | train digits --optimizer= | --optimizer is ""; expected one of
 2 | train digits --schedule cosin | --schedule is "cosin".*Did you mean "cosine"
-2 | train digits --precision fp16 | --precision is "fp16"; expected one of fp32, bf16
+2 | train digits --precision fp16 | --precision is "fp16"; expected one of fp32, bf16, auto
 2 | train digits --keep all | --keep is "all"; expected one of best, last
 2 | train digits --compile maybe | nothing is expected where "maybe" stands
 2 | train digits --network resnet | --network is "resnet"; expected one of mlp, cnn, lenet, example
