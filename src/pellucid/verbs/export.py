@@ -12,8 +12,10 @@ from pellucid import config
 from pellucid import export as onnx
 from pellucid.errors import RunError, UsageError
 from pellucid.explain.watching import written_out
+from pellucid.models.convs2s import ConvS2S, Prefixes
 from pellucid.task import Task
 from pellucid.tasks import find
+from pellucid.verbs import prefixes
 from pellucid.verbs.train import described
 from pellucid.verbs.trained import Ready, Trained
 
@@ -21,7 +23,25 @@ ONE_PASS = ("classes", "actions")  # what a task gives that a network says at on
 
 
 def export(trained: Trained, path: Path) -> onnx.Exported:
-    """Write a network as ONNX and check it against the original; the file carries task and facts."""
+    """Write a network as ONNX and check it against the original; the file carries task and facts.
+
+    Raises:
+        UsageError: it is of a kind that no file can hold.
+    """
+    metadata = {
+        "task": json.dumps(described(trained.task)),
+        "training": json.dumps(config.to_json(trained.task.training)),
+        "facts": json.dumps(trained.facts),
+    }
+    if isinstance(trained.network, ConvS2S):
+        network, signature = Prefixes(trained.network), prefixes.SIGNATURE
+        calls = prefixes.calls(trained.network.pieces, trained.network.positions)
+        return onnx.calls_to_onnx(network, calls, path, signature=signature, metadata=metadata)
+    _require_one_pass(trained)
+    return onnx.to_onnx(written_out(trained.network), _example(trained), path, metadata=metadata)
+
+
+def _require_one_pass(trained: Trained) -> None:
     if trained.task.gives not in ONE_PASS:
         raise UsageError(
             f"export writes networks that answer in one pass; {trained.task.name} gives "
@@ -34,13 +54,6 @@ def export(trained: Trained, path: Path) -> onnx.Exported:
             "export writes networks that answer in one pass; speech is made sample by sample, and "
             "pellucid predict does that"
         )
-    example, network = _example(trained), written_out(trained.network)
-    metadata = {
-        "task": json.dumps(described(trained.task)),
-        "training": json.dumps(config.to_json(trained.task.training)),
-        "facts": json.dumps(trained.facts),
-    }
-    return onnx.to_onnx(network, example, path, metadata=metadata)
 
 
 def _example(trained: Trained) -> Tensor:
@@ -89,4 +102,6 @@ def open_onnx(path: Path, kind: type[Task] | None = None) -> Ready:
     if kind.name != name:
         raise RunError(f'{path}: the file belongs to the task "{name}", not to "{kind.name}"')
     task = config.from_json(kind, {**fields, "training": training}, source=str(path))
-    return Ready(task=task, facts=model.facts, network=OnnxNetwork(model))
+    translates = task.gives == "text"
+    network = prefixes.OnnxTranslator(model, model.facts, path) if translates else OnnxNetwork(model)
+    return Ready(task=task, facts=model.facts, network=network)
