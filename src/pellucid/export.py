@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import logging
+import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ OPSET = 17  # 2022; read by onnxruntime 1.12 and later, and by every browser run
 TOLERANCE = 1e-4  # the largest difference of an output that counts as the same network
 BATCHES = (1, 7)  # sizes at which the outputs are compared, besides that of the example
 LIMIT = 2**31 - 1  # bytes; protobuf allows no more
+STDERR = 2  # its descriptor
 SEAL = "pellucid.sha256"
 SEALED = re.compile(re.escape(SEAL.encode()) + rb"\x12\x40([0-9a-f]{64})")  # field 2, 64 bytes long
 
@@ -356,13 +358,18 @@ def largest_difference(model: nn.Module, data: bytes, calls: Sequence[tuple[Tens
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what torch's exporters have to say off the terminal."""
+    """Keep what torch's exporters have to say off the terminal, their parts in C++ included."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         logger.setLevel(logging.CRITICAL)
+        terminal = os.dup(STDERR)
         try:
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), STDERR)
             yield
         finally:
+            os.dup2(terminal, STDERR)
+            os.close(terminal)
             logger.setLevel(level)
