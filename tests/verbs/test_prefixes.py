@@ -178,6 +178,7 @@ def resealed(file, path, facts=None, task=None):
         ({"pieces": 7}, "lack what a translation needs"),
         ({"pieces": ["<pad>", "<unk>", "</s>", 7]}, "be texts and differ"),
         ({"positions": "many"}, "lack what a translation needs"),
+        ({"positions": float("inf")}, "lack what a translation needs"),
         ({"positions": None}, "lack what a translation needs"),
     ],
 )

@@ -62,7 +62,7 @@ class OnnxTranslator(nn.Module):
         try:
             self.positions = int(facts["positions"])
             count, _ = len(subwords.of(facts).pieces), facts["lower"]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             what = f"{type(error).__name__}: {error}"
             raise RunError(
                 f"{path}: its facts lack what a translation needs ({what}); export it again"
