@@ -43,6 +43,7 @@ FLOORS = (  # from the doors down to the ground; an import only goes down
             "losses.py",
             "bellman.py",
             "metrics",
+            "averaging.py",
             "decoding.py",
             "optimizers.py",
             "schedules.py",

@@ -212,6 +212,6 @@ def test_a_file_that_keeps_its_weights_elsewhere_reads_nothing(tmp_path, monkeyp
 
 @pytest.mark.slow
 def test_the_newer_exporter_takes_over_quietly_and_names_no_path(monkeypatch, capfd):
-    monkeypatch.setattr(export, "by_tracing", lambda model, example: 1 / 0)
+    monkeypatch.setattr(export, "by_tracing", lambda model, call, signature: 1 / 0)
     data = to_onnx(network(), EXAMPLE, metadata=METADATA).data
     assert (sys.prefix.encode() in data, "".join(capfd.readouterr())) == (False, "")

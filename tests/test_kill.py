@@ -16,6 +16,7 @@ SEED = int(os.environ.get("PELLUCID_SEED", "0")) or random.SystemRandom().getran
 # come every seven steps, an epoch has 18 steps: everything that a resumed training could get wrong.
 FLAGS = ["--setting", "tiny", "--dropout", "0.2", "--evaluate-every", "7", "--epochs", "3"]
 CNN = ["--setting", "tiny", "--network", "cnn", "--evaluate-every", "3", "--steps", "9", "--batch-size", "16"]
+CNN += ["--averaged", "2"]
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,15 @@ def test_each_sample_is_evaluated_once_by_one_two_or_three_processes(tmp_path):
 
 
 def test_two_processes_reach_the_weights_of_one(commands, tmp_path):  # noqa: F811
-    flags = [*FLAGS, "--limit", "97", "--steps", "12"]  # the fourth batch of an epoch has one sample, for two
+    flags = [
+        *FLAGS,
+        "--averaged",
+        "2",
+        "--limit",
+        "97",
+        "--steps",
+        "12",
+    ]  # the fourth batch of an epoch has one sample, for two
     one = commands.start("train", *flags, "--out", tmp_path / "one")
     two = commands.start("train", *flags, "--processes", "2", "--out", tmp_path / "two")
     assert (one.wait(), two.wait()) == (0, 0), two.log.read_text()

@@ -220,7 +220,7 @@ def test_a_state_of_other_settings_or_without_a_part_is_refused():
 
 
 def test_what_a_player_cannot_have_is_refused():
-    for name, value in {"ema": 0.9, "precision": "bf16", "limit": 5}.items():
+    for name, value in {"ema": 0.9, "averaged": 2, "precision": "bf16", "limit": 5}.items():
         task = changed(tiny(), **{name: value})
         with pytest.raises(UsageError, match=f"--{name}"):
             task.learner(task.data())

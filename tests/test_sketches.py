@@ -13,6 +13,7 @@ from pellucid.datasets import doodle, sketchbook
 from pellucid.errors import DataError, UsageError
 from pellucid.tasks import sketches
 from pellucid.verbs import sketching
+from pellucid.verbs.export import _drawings, export, open_onnx
 from pellucid.verbs.predict import predict
 from pellucid.verbs.train import train
 from pellucid.verbs.trained import Ready, open_trained
@@ -64,6 +65,41 @@ def test_augmentation_is_a_function_of_seed_epoch_and_index_whoever_the_neighbou
 
     assert torch.allclose(prepared([4, 9, 2])[1], prepared([9, 5])[0], atol=1e-5)
     assert not torch.allclose(prepared([4]), prepared([4], epoch=4))
+
+
+@pytest.fixture(scope="module")
+def by_strokes(tmp_path_factory):
+    path = tmp_path_factory.mktemp("strokes") / "run"
+    task = dataclasses.replace(STROKES, training=dataclasses.replace(STROKES.training, steps=6))
+    for _ in train(task, path):
+        pass
+    return open_trained(path)
+
+
+def test_a_file_guesses_from_strokes_of_any_length_as_the_network_does(by_strokes, tmp_path, capfd):
+    capfd.readouterr()
+    assert export(by_strokes, tmp_path / "x.onnx").difference <= 1e-4
+    assert "".join(capfd.readouterr()) == ""  # torch warns from C++ that it cannot infer a shape
+    ready = open_onnx(tmp_path / "x.onnx")
+    for drawing in (CIRCLE, CROSS, [np.array([[0.0, 0]])], [each[:1] for each in CROSS] * 40):
+        ours, theirs = (predict(each, drawing).logits for each in (by_strokes, ready))
+        assert theirs == pytest.approx(ours, abs=1e-5)
+    several, _ = STROKES.prepare(doodle.pack([CROSS, CIRCLE, CROSS * 9]), facts=by_strokes.facts)
+    assert torch.allclose(ready.network(several), by_strokes.network(several), atol=1e-5)
+
+
+def test_what_an_export_compares_has_strokes_of_several_lengths_and_none_is_the_longest_of_all_first():
+    lengths = [steps[..., 3].sum(1) for (steps,) in _drawings()]
+    assert all(each.min() >= 1 for each in lengths)
+    assert any(each[0] < each.max() for each in lengths)
+    assert any(each.max() < steps.shape[1] for each, (steps,) in zip(lengths, _drawings(), strict=True))
+
+
+def test_a_network_on_pixels_that_learned_from_strokes_is_exported(trained, tmp_path):
+    learned = dataclasses.replace(trained, facts={**trained.facts, "strokes": True, "shape": [96, 3]})
+    export(learned, tmp_path / "x.onnx")
+    ours, theirs = (predict(each, CIRCLE).logits for each in (learned, open_onnx(tmp_path / "x.onnx")))
+    assert theirs == pytest.approx(ours, abs=1e-5)
 
 
 def test_an_image_of_another_size_is_refused_with_its_size():

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from pellucid import device, optimizers, schedules, seeding, vitals
+from pellucid import averaging, device, optimizers, schedules, seeding, vitals
 from pellucid.errors import NonFinite, RunError, UsageError
 from pellucid.finite import finite, first_non_finite, numbers
 from pellucid.metrics import Score
@@ -93,7 +93,8 @@ class Supervised:
         if self.device.type == "cpu":
             device.keep_heap()
         self.optimizer = _optimizer(self.network, self.training)
-        self.average = _average(self.network, self.training.ema)
+        self.average = averaging.moving(self.network, self.training.ema)
+        self.checkpoints = averaging.Checkpoints(self.training.averaged)
         self.bounded = [layer for layer in self.network.modules() if isinstance(layer, Bounded)]
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
         self.losses: list[float] | None = [] if self.training.schedule == "plateau" else None
@@ -135,11 +136,12 @@ class Supervised:
         return loss.detach()
 
     def evaluate(self) -> dict[str, Score]:
-        """Score the weights that would be kept now on the validation set.
+        """Score the weights that would be kept now on the validation set; they count from now on in the mean.
 
         Raises:
             UsageError: the schedule follows a loss that this task does not score.
         """
+        self.checkpoints.take(self._current())
         scores = self._scores()
         if self.losses is not None:
             if "loss" not in scores:
@@ -185,7 +187,7 @@ class Supervised:
         return {name: tensor.detach().cpu() for name, tensor in self._kept().state_dict().items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return weights, optimiser and average; the place of the clock belongs to whoever saves this."""
+        """Return weights, optimiser and averages; the place of the clock belongs to whoever saves this."""
         return {
             "network": dict(self.network.state_dict()),
             "optimizer": self.optimizer.state_dict(),
@@ -193,6 +195,7 @@ class Supervised:
             "average": None if self.average is None else dict(self.average.state_dict()),
             "samples": self.count,
             **({} if self.losses is None else {"losses": list(self.losses)}),
+            **({} if self.checkpoints.most == 1 else {"checkpoints": self.checkpoints.taken}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -219,6 +222,7 @@ class Supervised:
             self._load_optimizer(state["optimizer"], state["moments"])
             if self.average is not None:
                 self.average.load_state_dict(state["average"])
+            self.checkpoints.load(state.get("checkpoints", ()), self.network)
             if self.losses is not None:
                 self.losses = list(state["losses"])
         except (RuntimeError, ValueError, KeyError) as error:
@@ -294,6 +298,10 @@ class Supervised:
         return schedules.factor(self.training.schedule, step, steps, warmup=warmup)
 
     def _kept(self) -> nn.Module:
+        mean = self.checkpoints.network
+        return self._current() if mean is None else mean
+
+    def _current(self) -> nn.Module:
         return self.network if self.average is None else self.average.module
 
     def _clip(self, loss: Tensor, inputs: Tensor, step: int) -> None:
@@ -352,20 +360,12 @@ def _distributed(network: nn.Module) -> nn.Module:
     return nn.parallel.DistributedDataParallel(network) if world() > 1 else network
 
 
-def _average(network: nn.Module, decay: float | None) -> Any:
-    if decay is None:
-        return None
-    swa = torch.optim.swa_utils
-    return swa.AveragedModel(network, multi_avg_fn=swa.get_ema_multi_avg_fn(decay), use_buffers=True)
-
-
 def _optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
-    rate, decay = training.learning_rate, training.weight_decay
     return optimizers.build(
         training.optimizer,
         network,
-        learning_rate=rate,
-        weight_decay=decay,
+        learning_rate=training.learning_rate,
+        weight_decay=training.weight_decay,
         momentum=training.momentum,
         rho=training.rho,
         beta2=training.beta2,

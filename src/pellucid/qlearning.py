@@ -302,8 +302,9 @@ def _optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
 
 def _refuse(training: Training) -> None:
     """Refuse what a training that plays does not have."""
-    for name, neutral in (("ema", None), ("limit", None), ("precision", "fp32"), ("compile", False)):
-        if getattr(training, name) != neutral:
+    neutral = {"ema": None, "averaged": 1, "limit": None, "precision": "fp32", "compile": False}
+    for name in neutral:
+        if getattr(training, name) != neutral[name]:
             raise UsageError(f"--{name} is not for a network that learns by playing; leave it away")
     if training.schedule == "plateau":
         raise UsageError("--schedule plateau follows a validation loss, and playing has none; choose another")

@@ -15,6 +15,7 @@ MOST = {
     "evaluate_every": 10**12,
     "seed": 2**63 - 1,
     "workers": 1024,
+    "averaged": 100,
     "weight_decay": 10**6,
 }
 
@@ -56,6 +57,8 @@ class Training:
     """largest norm of the whole gradient; None does not clip"""
     ema: float | None = None
     """decay of the moving average of the weights, such as 0.999; None keeps no average"""
+    averaged: int = 1
+    """evaluations, the last ones, whose mean weights are scored and kept; 1 takes each one's as they are"""
     evaluate_every: int | None = None
     """steps between validations and saves; None once an epoch"""
     patience: int | None = None
@@ -84,6 +87,7 @@ class Training:
             "batch_size",
             "learning_rate",
             "clip",
+            "averaged",
             "evaluate_every",
             "patience",
             "limit",

@@ -71,7 +71,8 @@ def search(network: Any, source: Tensor, *, beam: int, penalty: float = 1.0) -> 
 
     Sentences of one length are translated together, so that no step is spent on padding.
     """
-    was_training, where = network.training, next(network.parameters()).device
+    was_training = network.training
+    where = next((weight.device for weight in network.parameters()), source.device)  # a file has no weights
     if was_training:
         network.eval()
     lengths = (source != PAD).sum(1)

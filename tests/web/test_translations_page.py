@@ -1,8 +1,11 @@
 """The studio with a network that translates: the answer has its attention, the data have pages, what cannot be says so."""
 
+import time
+
 import pytest
 
 from pellucid.tasks.translation import tiny
+from pellucid.verbs.export import open_onnx
 from pellucid.verbs.predict import answer_to
 from pellucid.verbs.train import train
 from pellucid.verbs.trained import open_trained
@@ -39,6 +42,22 @@ def test_a_text_that_cannot_be_translated_is_refused_with_a_reason(translating):
     found = served.post("/runs/backwards/predict", {"text": "   "})
     assert found.status in (400, 422)
     assert "nothing to translate" in str(found.body)
+
+
+def test_an_exported_network_can_be_downloaded_and_translates_the_same(translating, tmp_path):
+    served, trained = translating
+    assert served.post("/runs/backwards/export", {}).status == 202
+    end = time.monotonic() + 240
+    while (
+        not (jobs := served.get("/runs/backwards").body["jobs"].get("export", {}))
+        or jobs["state"] == "running"
+    ):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert jobs["state"] == "done", jobs
+    (tmp_path / "backwards.onnx").write_bytes(served.get("/runs/backwards/model.onnx").bytes)
+    sample = trained.task.takes.read("ba ko mi", trained.facts)["sample"]
+    assert answer_to(open_onnx(tmp_path / "backwards.onnx"), sample).text == answer_to(trained, sample).text
 
 
 def test_the_data_have_their_numbers_and_pictures(translating):

@@ -77,8 +77,9 @@ class Subwords:
 
     def __init__(self, pieces: Sequence[str]):
         self.pieces = pieces
-        if tuple(pieces[:FIRST]) != MARKS or len(set(pieces)) < len(pieces):
-            raise RunError(f"the pieces must begin with {', '.join(MARKS)} and differ; train again")
+        texts = all(isinstance(piece, str) for piece in pieces)
+        if not texts or tuple(pieces[:FIRST]) != MARKS or len(set(pieces)) < len(pieces):
+            raise RunError(f"the pieces must begin with {', '.join(MARKS)}, be texts and differ; train again")
         self._processor = _sentencepiece().SentencePieceProcessor(model_proto=proto(pieces))
 
     def encode(self, text: str) -> list[int]:

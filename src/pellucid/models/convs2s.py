@@ -88,6 +88,26 @@ class ConvS2S(nn.Module):
         return Incremental(self, source)
 
 
+class Prefixes(nn.Module):
+    """A network as one function without memory, for a file: what may follow beginnings of translations."""
+
+    def __init__(self, network: ConvS2S):
+        super().__init__()
+        self.network = network
+
+    def forward(self, source: Tensor, written: Tensor, sentence: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores ``(B, T, V)`` of what may follow each place, and mean attention ``(B, T, S)``.
+
+        Args:
+            source: ``(N, S)`` pieces of whole sentences, each with its END, 0 after the shorter ones.
+            written: ``(B, T)`` pieces of beginnings, each from the END that stands before its first piece on.
+            sentence: ``(B,)`` numbers of the source that each of them translates.
+        """
+        memory = self.network.encoder(source).rows(sentence)
+        scores, attended = self.network.decoder(written, memory)
+        return scores, torch.stack(attended).mean(0)
+
+
 class Memory:
     """What the decoder reads of the source.
 
@@ -245,7 +265,7 @@ class Embedding(nn.Module):
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Return ``(N, L, C)`` for ``(N, L)``."""
-        there = numbers != PAD
+        there = (numbers != PAD).long()
         return self.at(numbers, there.cumsum(1) * there)
 
     def at(self, numbers: Tensor, places: Tensor) -> Tensor:
