@@ -1,11 +1,16 @@
 """The studio speaks and listens: what can be said, saying it, recordings as WAV, and what is refused."""
 
 import base64
+from urllib.parse import urlencode
 
+import numpy as np
 import pytest
+import torch
 
-from pellucid import sound
-from pellucid.datasets import recordings
+from pellucid import sampling, sound
+from pellucid.datasets import mulaw, recordings, utterances
+from pellucid.sampling import Draw
+from pellucid.verbs import speech, utterance
 from pellucid.verbs.train import train
 from pellucid.web import app as studio
 
@@ -78,3 +83,94 @@ def test_recordings_of_the_data_can_be_played_and_looked_at(speaking):
     assert speaking.get("/tasks/digits/samples/1.wav?setting=tiny").status == 415
     assert "voices" in speaking.get("/tasks/speech/look?setting=tiny").body
     assert set(speaking.get("/tasks/words/look?setting=tiny").body["classes"]) == {"high", "low"}
+
+
+def decoded(block):
+    return np.frombuffer(base64.b64decode(block["data"]), block["dtype"]).reshape(block["shape"])
+
+
+@pytest.mark.parametrize("how", [{}, {"temperature": 0.6, "nucleus": 0.9}, {"temperature": 0}])
+def test_what_is_watched_is_what_the_network_draws_step_by_step(speaking, how):
+    asked = {"text": "low", "voice": "bass", "seed": 3, **how}
+    query = urlencode(asked)
+    found = speaking.get(f"/runs/speech/utterance?{query}").body
+    codes, uniform = decoded(found["codes"]), decoded(found["uniform"])
+
+    ready = speaking.app.state.library.open("speech").trained
+    draw = Draw(seed=3, **how)
+    voice, units = speech.plan(ready.facts, speech.Request(text="low", voice="bass"))
+    (length,), _ = speech.timed(ready.facts, voice, units, 1.0, np.random.default_rng(3))
+    blank = utterances.blank(length, 1, ready.facts["units"].index("low"), None)
+    inputs = speech.batch(ready, [blank])
+    truth = draw.uniform(1, inputs.shape[2])
+    with torch.inference_mode():
+        stepped = list(sampling.steps(ready.network, inputs, draw, truth))[:length]
+    assert codes.tolist() == [int(code) for _, code in stepped]
+    assert codes.tolist() == sampling.generate(ready.network, inputs, draw)[0, :length].tolist()
+    assert uniform.tolist() == truth[0, :length].tolist()
+
+    start = length - 5
+    part = speaking.get(f"/runs/speech/softmaxes?{query}&start={start}&count=64").body
+    kept = torch.cat([sampling.kept(logits, draw) for logits, _ in stepped[start:]]).numpy()
+    assert decoded(part["probabilities"]).shape == (5, 256)  # what there is until the end
+    assert np.array_equal(decoded(part["probabilities"]), kept)
+    sums = decoded(part["cumulated"])
+    below = np.pad(sums, ((0, 0), (1, 0)))[np.arange(5), codes[start:]]
+    reached = uniform[start:] * sums[:, -1]
+    assert ((below <= reached) & (reached < sums[np.arange(5), codes[start:]])).all() or how == {
+        "temperature": 0
+    }
+
+
+def test_what_is_watched_sounds_like_what_is_said_and_can_be_looked_into(speaking):
+    found = speaking.get("/runs/speech/utterance?text=high&voice=alto&seed=5").body
+    said = speaking.post("/runs/speech/say", {"text": "high", "voice": "alto", "seed": 5}).body
+    heard, whole = (sound.read(base64.b64decode(each["wav"])) for each in (found, said))
+    assert np.array_equal(heard.samples, whole.samples[: len(heard.samples)])
+    assert np.array_equal(mulaw.decode(decoded(found["codes"])), decoded(found["samples"]))
+    inside = speaking.get(f"/runs/speech/tensor?sample={found['sample']}&node=raw").body
+    assert (decoded(inside)[utterances.HEADER :] - 1).tolist() == decoded(found["codes"]).tolist()
+
+
+def test_an_utterance_is_drawn_once_however_often_it_is_asked_for(speaking, monkeypatch):
+    drawn = []
+    watched = sampling.watched
+    monkeypatch.setattr(sampling, "watched", lambda *a, **k: drawn.append(1) or watched(*a, **k))
+    for start in (0, 1, 0):
+        assert speaking.get(f"/runs/speech/softmaxes?text=low&seed=77&start={start}").status == 200
+    assert len(drawn) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("", "text to say"),
+        ("text=hello", "high, low"),
+        ("text=low high", "one at a time"),
+        ("text=low&melody=C3:1", "either"),
+        ("melody=/etc/passwd", "C3:1"),
+        ("text=low&voice=tenor", "alto"),
+        ("text=low&temperature=99", "temperature"),
+        ("text=low&temperature=nan", "temperature"),
+        ("text=low&seed=-1", "seed"),
+        ("text=low&speed=0.001", "speed"),
+        ("text=" + "low" * 100, "text"),
+        ("text=low&start=999999", "sample"),
+        ("text=low&count=65", "count"),
+    ],
+)
+def test_what_cannot_be_watched_is_refused(speaking, query, said):
+    found = speaking.get(f"/runs/speech/softmaxes?{query.replace(' ', '%20')}")
+    assert 400 <= found.status < 500
+    assert said in found.body["error"]["message"]
+
+
+def test_only_what_speaks_is_watched(speaking):
+    assert speaking.get("/runs/words/utterance?text=low").status == 415
+    assert speaking.get("/runs/nothing/utterance?text=low").status == 404
+
+
+def test_a_sound_too_long_to_keep_is_refused(speaking, monkeypatch):
+    monkeypatch.setattr(utterance, "MOST_SAMPLES", 100)
+    found = speaking.get("/runs/speech/utterance?text=low&seed=123")
+    assert (found.status, "at most 100" in found.body["error"]["message"]) == (422, True)
