@@ -49,6 +49,7 @@ VIEWS = {  # name of the picture -> where it is in the studio
     "sampling": f"speech/{SPEECH}/explain/sampling?voice=jackson&say=seven&t=900",
     "layers": f"digits/{CNN}/explain/layers?sample=valid:12",
     "kernel": f"digits/{CNN}/explain/kernel?sample=valid:12",
+    "dilated": f"speech/{SPEECH}/explain/kernel?sample=valid:3&layer=layers.4.convolution&unit=3&position=40",
     "softmax": f"digits/{CNN}/explain/softmax?sample=valid:12",
     "why": f"digits/{CNN}/explain/why?sample=valid:12",
     "play": f"sketches/{FIFTEEN}/use/play?words=cat,dog",
@@ -127,13 +128,26 @@ def a_match(page: Any) -> None:
     page.wait_for_timeout(2000)
 
 
+def the_taps(page: Any) -> None:
+    """Go down to the lines over time."""
+    page.wait_for_selector(".total b p-number")
+    page.evaluate("() => document.querySelector('.view-kernel .panel').scrollIntoView()")
+
+
 def the_draw(page: Any) -> None:
     """Go down to the softmax."""
     page.wait_for_selector(".said-draw p-number")
     page.evaluate("() => document.querySelectorAll('.view-sampling .panel')[1].scrollIntoView()")
 
 
-DONE = {"sampling": the_draw, "play": half_a_cat, "results": a_game, "moment": the_moment, "match": a_match}
+DONE = {
+    "sampling": the_draw,
+    "dilated": the_taps,
+    "play": half_a_cat,
+    "results": a_game,
+    "moment": the_moment,
+    "match": a_match,
+}
 
 
 def next_drawing(page: Any) -> None:

@@ -160,7 +160,7 @@ def step(network: Any, past: Past) -> Tensor:
     for layer, queue, condition in zip(network.layers, past.queues, frame, strict=True):
         length = queue.shape[1]
         seen = [queue[:, (past.at + tap * layer.dilation) % length] for tap in range(layer.kernel - 1)]
-        y = layer.convolution(torch.cat([*seen, x], 1)) + condition
+        y = layer.convolution.over(torch.cat([*seen, x], 1)) + condition
         filtered, gated = y.chunk(2, 1)
         out = layer.out(torch.tanh(filtered) * torch.sigmoid(gated))
         queue[:, past.at % length] = x

@@ -174,3 +174,79 @@ def test_a_sound_too_long_to_keep_is_refused(speaking, monkeypatch):
     monkeypatch.setattr(utterance, "MOST_SAMPLES", 100)
     found = speaking.get("/runs/speech/utterance?text=low&seed=123")
     assert (found.status, "at most 100" in found.body["error"]["message"]) == (422, True)
+
+
+def elements(speaking, ref):
+    return speaking.get(f"/trace?{urlencode({'ref': ref})}").body
+
+
+@pytest.mark.parametrize(
+    ("layer", "taps"),
+    [
+        ("layers.3.convolution", [72, 80]),
+        ("layers.0.convolution", [79, 80]),
+        ("layers.2.out", [80]),
+        ("last", [80]),
+        ("first", [78, 79]),
+        ("condition.near", [78, 79, 80, 81, 82]),
+    ],
+)
+def test_the_kernel_walk_goes_through_a_wavenet_and_every_number_is_the_tensors(speaking, layer, taps):
+    channel, asked = 5, {"sample": "valid:0", "layer": layer}
+    if layer == "condition.near":
+        taps, at = [0, 1, 2, 3, 4], 2  # frames, not samples
+    else:
+        at = 80
+    found = speaking.get(
+        f"/runs/speech/kernel?{urlencode({**asked, 'channel': channel, 'position': at})}"
+    ).body
+    scene = speaking.app.state.scenes._scene(
+        speaking.app.state.library.open("speech"),
+        speaking.app.state.library.sample(speaking.app.state.library.open("speech"), "valid:0"),
+    )[0]
+    activation = scene.activation(layer)
+    module = dict(scene.ready.network.named_modules())[layer]
+    with torch.no_grad():
+        after = module(torch.from_numpy(activation.before))[0]
+    spot = (channel, at) if layer == "condition.near" else (at, channel)
+    assert found["output"]["value"] == float(after[spot])
+    assert elements(speaking, found["output"]["ref"])["value"] == found["output"]["value"]
+    assert [t for (t,) in found["places"]] == taps
+    products, total = decoded(found["products"]), float(decoded(found["sum"]))
+    assert np.array_equal(products, decoded(found["values"]).astype(float) * decoded(found["kernel"]))
+    bias = decoded(found["bias"])[channel] if found["bias"] else 0.0
+    assert products.sum() + bias == pytest.approx(total, rel=1e-9)
+    assert total == pytest.approx(found["output"]["value"], rel=1e-5, abs=1e-6)
+
+    for number in range(3):
+        query = urlencode({**asked, "side": "before", "channel": number})
+        seen = speaking.get(f"/runs/speech/line?{query}").body
+        assert decoded(seen)[taps].tolist() == decoded(found["values"])[number].tolist()
+        if layer != "first":
+            ref = seen["ref"].replace("{}", str(taps[0]))
+            assert elements(speaking, ref)["value"] == decoded(seen)[taps[0]]
+    given = speaking.get(
+        f"/runs/speech/line?{urlencode({**asked, 'side': 'after', 'channel': channel})}"
+    ).body
+    assert decoded(given)[at] == found["output"]["value"]
+    assert elements(speaking, given["ref"].replace("{}", str(at)))["value"] == found["output"]["value"]
+
+
+def test_the_layers_say_which_of_them_can_be_walked(speaking):
+    found = speaking.get("/runs/speech/layers?sample=valid:0").body["layers"]
+    walked = {layer["name"]: layer["channels"] for layer in found}
+    assert walked["layers.0.convolution"] == walked["first"] == walked["last"] == "last"
+    assert (walked["condition.near"], walked["condition.voice"]) == ("first", None)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "layer=condition.voice&side=before",
+        "layer=first&side=before&channel=256",
+        "layer=nothing&side=before",
+        "layer=first&side=within",
+    ],
+)
+def test_a_line_that_is_not_there_is_refused(speaking, query):
+    assert speaking.get(f"/runs/speech/line?sample=valid:0&{query}").status == 422

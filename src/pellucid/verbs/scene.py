@@ -138,6 +138,26 @@ class Scene:
         before = torch.from_numpy(self.activation(layer).before)
         return windows.window(module, before, channel, position)
 
+    def over_time(self, layer: str, side: str, channel: int) -> tuple[np.ndarray, str]:
+        """Return one channel over time of what a weighted sum sees ("before") or gives ("after").
+
+        Returns:
+            ``(T,)``, and its reference, in which "{}" stands for the moment.
+        Raises:
+            UsageError: no weighted sum, not over time, or no such channel.
+        """
+        module = watching.module_named(self.ready.network, layer)
+        activation = self.activation(layer)
+        before = torch.from_numpy(activation.before)
+        whole = (windows.sees if side == "before" else windows.gives)(module, before)
+        if whole.ndim != 2 or not 0 <= channel < len(whole):
+            raise UsageError(f'"{layer}" has no channel {channel} over time; {side} it is {whole.shape}')
+        own = self.ref(f"{side}:{layer}")
+        if side == "before" and activation.before.ndim == 2:  # codes, seen one-hot
+            return whole[channel], f"one-hot({own}[{{}}])[{channel}]"
+        first = windows.channels_first(module, before)
+        return whole[channel], f"{own}[{channel},{{}}]" if first else f"{own}[{{}},{channel}]"
+
     def weight(
         self, target: int, name: str, at: tuple[int, ...], learning_rate: float | None = None
     ) -> weighing.OneWeight:

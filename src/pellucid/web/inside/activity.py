@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from fastapi import APIRouter, Query
+from torch import nn
 
-from pellucid.explain import anatomy, ascent, inside, sanity
+from pellucid.explain import anatomy, ascent, inside, sanity, window
 from pellucid.explain.graph import graph
 from pellucid.verbs.scene import Scene
 from pellucid.web.inside.scenes import Class, Looking, SampleId, chosen, shown
@@ -47,6 +48,7 @@ def layers(run: str, sample: SampleId, look: Looking) -> dict[str, Any]:
     """Return what every layer gives for one input, and what a ReLU took."""
     with look.at(run, sample) as scene:
         found, calls = [], {}  # type: ignore[var-annotated]
+        modules = dict(scene.ready.network.named_modules())
         for each in scene.activations:
             call = calls[each.name] = calls.get(each.name, 0) + 1
             end = each.name if call == 1 else f"{each.name}:{call}"
@@ -57,6 +59,7 @@ def layers(run: str, sample: SampleId, look: Looking) -> dict[str, Any]:
                     "name": each.name,
                     "call": call,
                     "kind": each.kind,
+                    "channels": _channels(modules[each.name], each.before),
                     "from": list(each.before.shape[1:]),
                     "shape": list(each.after.shape[1:]),
                     "minimum": float(each.after.min()),
@@ -205,6 +208,13 @@ def touches(
             "edges": found.edges,
             "agrees": found.agrees,
         }
+
+
+def _channels(module: nn.Module, before: np.ndarray) -> str | None:
+    """Return where a weighted sum has its channels, "first" or "last"; None for other layers."""
+    if not window.can_be_walked(module):
+        return None
+    return "first" if window.channels_first(module, before) else "last"
 
 
 def _values(scene: Scene) -> tuple[float, float]:
