@@ -168,7 +168,8 @@ def test_a_dilated_layer_of_a_wavenet_is_walked_in_time_with_its_padding(studio,
                 value * weight,
             ]
         assert page.locator("td.padding").count() == (moment < 16)
-        assert page.locator(".key:has-text('padding')").count() == 1
+        assert page.locator(".key:has-text('padding before')").count() == 1
+        assert page.locator(".key:has-text('padding after')").count() == 0
         page.focus(".over-time figure:last-child svg")
         page.keyboard.press("ArrowRight")
     page.wait_for_function("() => location.hash.includes('position=17')")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pellucid.errors import UsageError
-from pellucid.explain.window import gives, window
+from pellucid.explain.window import gives, reach, window
 from pellucid.models.wavenet import Causal, First
 
 LAYERS = {
@@ -111,3 +111,10 @@ def test_the_first_layer_sees_only_what_was_before():
     assert found.places[:, 0].tolist() == [5, 6]
     assert found.values.argmax(0).tolist() == codes[0, 5:7].tolist()
     assert found.values.sum() == 2
+
+
+def test_how_far_a_layer_over_time_looks_beyond_its_input():
+    causal, inputs = OVER_TIME["causal, three taps"]
+    assert reach(causal, inputs, inputs.shape[1]) == (-8, 4)
+    assert reach(nn.Conv1d(1, 1, 4), torch.zeros(1, 1, 21), 18) == (0, 20)  # no padding
+    assert reach(nn.Conv1d(1, 1, 5, padding=2, stride=2), torch.zeros(1, 1, 10), 5) == (-2, 10)

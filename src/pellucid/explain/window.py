@@ -132,6 +132,19 @@ def gives(module: nn.Module, inputs: Tensor) -> np.ndarray:
     return array(after if channels_first(module, inputs) else after.transpose(0, 1))
 
 
+def reach(module: nn.Module, inputs: Tensor, length: int) -> tuple[int, int]:
+    """Return the first and the last moment that the outputs of a layer over time look at.
+
+    What lies before 0, or not before the end of the input, is padding.
+
+    Args:
+        length: outputs over time.
+    """
+    summed, seen = as_sum(module, inputs)
+    ends = [_places(summed, tuple(seen.shape[2:]), (at,))[0] for at in (0, length - 1)]
+    return int(min(places.min() for places in ends)), int(max(places.max() for places in ends))
+
+
 def _check(shape: tuple[int, ...], channel: int, position: tuple[int, ...]) -> None:
     spot = (channel, *position)
     if len(spot) != len(shape) or not all(0 <= at < size for at, size in zip(spot, shape, strict=True)):

@@ -97,12 +97,13 @@ def kernel(
     with look.at(run, sample) as scene:
         found = scene.window(layer, channel, index(position))
         end = f"{layer}:{channel}:{position}" if position else f"{layer}:{channel}"
-        module = dict(scene.ready.network.named_modules())[layer]
+        module = dict(scene.layered.named_modules())[layer]
         return {
             **{name: shown(scene, f"{name}:{end}") for name in ("values", "kernel", "products", "sum")},
             "places": found.places.tolist(),
             "inside": found.inside.tolist(),
             "first": found.first,
+            "reach": scene.reach(layer),
             "bias": None if module.bias is None else shown(scene, f"weight:{layer}.bias"),
             "channel": channel,
             "output": {"value": found.output, "ref": _element(scene, f"after:{layer}", found.index)},

@@ -34,14 +34,16 @@ export class Lines {
     const taps = found.places.map(([t]) => t);
     const same = after.values.length > before.values.length / 2; // one output for each input: one axis for both
     this.at = at;
-    this.#scroll(name, Math.min(...taps, same ? at : Infinity), Math.max(...taps, same ? at : -Infinity));
+    const [first, last] = found.reach;
+    const ends = [Math.min(0, first), Math.max(before.values.length - 1, last)];
+    this.#scroll(name, Math.min(...taps, same ? at : Infinity), Math.max(...taps, same ? at : -Infinity), ends);
     const values = decode(found.values);
     const [maps, width] = [values.shape[0], taps.length];
     const mine = Math.max(0, Math.min(maps - 1, from - found.first));
     const [low, high] = [this.from, this.to];
     const met = { name: "what the taps see", xs: taps, ys: Array.from(values.values.slice(mine * width, (mine + 1) * width)), refOf: (i) => `${values.ref}[${mine},${i}]`, format: "g4", points: true };
-    const left = padding(low, -1, "padding: zeros");
-    const right = padding(before.values.length, high, "padding: zeros");
+    const left = padding(Math.max(low, first), -1, "padding before: zeros");
+    const right = padding(before.values.length, Math.min(high, last), "padding after: zeros");
     const lines = [stretch(`input map ${from}`, before, low, high), met, left, right].filter(Boolean);
     this.into.show({ title: `what goes into ${name}, map ${from}, moments ${low} to ${high}`, x: "moment", lines, domain: [low, high], marked: same ? at : null });
     const half = Math.round((high - low) / 2);
@@ -52,10 +54,12 @@ export class Lines {
     put(this.outSays, `Output map ${channel} at moment ${at} of ${after.values.length}. Left and right move the window, a click goes there.`);
   }
 
-  #scroll(name, first, last) {
-    if (name === this.name && first >= this.from && last <= this.to) return;
+  /** Show the moments from first to last with some room, where there is any. */
+  #scroll(name, first, last, [start, end]) {
+    const key = `${name} ${start} ${end}`;
+    if (key === this.name && first >= this.from && last <= this.to) return;
     const room = Math.max(MARGIN, Math.ceil((LEAST - (last - first)) / 2));
-    Object.assign(this, { name, from: first - room, to: last + room });
+    Object.assign(this, { name: key, from: Math.max(start, first - room), to: Math.min(end, last + room) });
   }
 }
 
