@@ -3,7 +3,8 @@
     python docs/make_studio_pictures.py [NAME ...]
 
 Needs Chromium and ``pip install playwright``. Trains an MLP to have something to watch, and a player of
-``catch``; the rest shows the released models. Pictures go to ``docs/studio/NAME.png``, reduced to a palette.
+``catch``, for the pictures that show them; the rest shows the released models. Pictures go to
+``docs/studio/NAME.png``, reduced to a palette.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ TOKEN = "tokenofthepicturesonly"
 SIZE = {"width": 1180, "height": 760}
 COLOURS = 160
 CNN, MLP, FIFTEEN = "zoo.digits.cnn", "zoo.digits.mlp", "zoo.sketches.fifteen"
+SPEECH = "zoo.speech.digits"
 VIEWS = {  # name of the picture -> where it is in the studio
     "data": "digits/-/look/data",
     "pixels": f"digits/{CNN}/look/pixels?sample=valid:12",
@@ -44,8 +46,10 @@ VIEWS = {  # name of the picture -> where it is in the studio
     "calibration": f"digits/{CNN}/test/calibration",
     "robustness": f"digits/{CNN}/test/robustness",
     "compare": f"digits/{MLP}/test/compare?other={CNN}",
+    "sampling": f"speech/{SPEECH}/explain/sampling?voice=jackson&say=seven&t=900",
     "layers": f"digits/{CNN}/explain/layers?sample=valid:12",
     "kernel": f"digits/{CNN}/explain/kernel?sample=valid:12",
+    "dilated": f"speech/{SPEECH}/explain/kernel?sample=valid:3&layer=layers.4.convolution&unit=3&position=40",
     "softmax": f"digits/{CNN}/explain/softmax?sample=valid:12",
     "why": f"digits/{CNN}/explain/why?sample=valid:12",
     "play": f"sketches/{FIFTEEN}/use/play?words=cat,dog",
@@ -63,18 +67,18 @@ def main(names: list[str]) -> None:
     from playwright.sync_api import sync_playwright
 
     chromium = os.environ.get("PELLUCID_CHROMIUM") or shutil.which("chromium")
+    views = {name: place for name, place in VIEWS.items() if not names or name in names}
     with (
         tempfile.TemporaryDirectory() as folder,
-        served(Path(folder)) as address,
+        served(Path(folder), {place.split("/")[1] for place in views.values()}) as address,
         sync_playwright() as player,
     ):
         browser = player.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport=SIZE, reduced_motion="reduce")
+        page.set_default_timeout(180_000)  # the fused step of speech is compiled first
         page.goto(f"{address}#token={TOKEN}")
         page.wait_for_selector("#side a")
-        for name, place in VIEWS.items():
-            if names and name not in names:
-                continue
+        for name, place in views.items():
             page.evaluate("place => { location.hash = place }", f"#/{place}")
             page.wait_for_timeout(400)
             page.wait_for_function(STANDS)
@@ -124,7 +128,26 @@ def a_match(page: Any) -> None:
     page.wait_for_timeout(2000)
 
 
-DONE = {"play": half_a_cat, "results": a_game, "moment": the_moment, "match": a_match}
+def the_taps(page: Any) -> None:
+    """Go down to the lines over time."""
+    page.wait_for_selector(".total b p-number")
+    page.evaluate("() => document.querySelector('.view-kernel .panel').scrollIntoView()")
+
+
+def the_draw(page: Any) -> None:
+    """Go down to the softmax."""
+    page.wait_for_selector(".said-draw p-number")
+    page.evaluate("() => document.querySelectorAll('.view-sampling .panel')[1].scrollIntoView()")
+
+
+DONE = {
+    "sampling": the_draw,
+    "dilated": the_taps,
+    "play": half_a_cat,
+    "results": a_game,
+    "moment": the_moment,
+    "match": a_match,
+}
 
 
 def next_drawing(page: Any) -> None:
@@ -156,12 +179,13 @@ def cat() -> list[list[list[float]]]:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve a studio over a folder with two trainings; yield its address."""
+def served(folder: Path, runs: set[str]) -> Iterator[str]:
+    """Serve a studio over a folder with those trainings that the pictures need; yield its address."""
     pellucid = [sys.executable, "-m", "pellucid"]
-    subprocess.run([*pellucid, "train", "digits", "--out", "runs/first", "--quiet"], cwd=folder, check=True)
-    player = ["atari", "--setting", "tiny", "--steps", "1000", "--out", "runs/catch", "--quiet"]
-    subprocess.run([*pellucid, "train", *player], cwd=folder, check=True)
+    trained = {"first": ["digits"], "catch": ["atari", "--setting", "tiny", "--steps", "1000"]}
+    for run in trained.keys() & runs:
+        words = ["train", *trained[run], "--out", f"runs/{run}", "--quiet"]
+        subprocess.run([*pellucid, *words], cwd=folder, check=True)
     words = ["studio", "--port", "0", "--token", TOKEN, "--no-browser"]
     process = subprocess.Popen([*pellucid, *words], cwd=folder, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

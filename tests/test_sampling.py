@@ -126,3 +126,24 @@ def test_the_nucleus_keeps_the_fewest_codes_that_reach_it():
 def test_a_draw_outside_its_range_is_refused(fields):
     with pytest.raises(UsageError):
         Draw(**fields)
+
+
+@pytest.mark.parametrize("engine", ["torch", "numba"])
+@pytest.mark.parametrize(
+    "draw", [Draw(seed=2), Draw(seed=2, temperature=0.7, nucleus=0.8), Draw(temperature=0)]
+)
+def test_what_is_watched_is_what_is_generated_and_every_code_follows_from_its_softmax(engine, draw):
+    if engine == "numba":
+        pytest.importorskip("numba")
+    net, inputs = network(), asked(160)
+    codes, logits, uniform = sampling.watched(net, inputs, draw, engine=engine)
+    assert torch.equal(codes, sampling.generate(net, inputs, draw, engine=engine))
+    assert torch.equal(uniform, draw.uniform(1, 160))
+    assert torch.equal(sampling.choose(logits[0], uniform[0], draw), codes[0])
+    stepped = torch.stack([score for score, _ in sampling.steps(net, inputs, draw, uniform)], 1)
+    assert (logits - stepped).abs().max() < (1e-12 if engine == "torch" else 1e-4)
+
+
+def test_at_temperature_zero_the_most_probable_code_has_all_the_probability():
+    logits = torch.log(torch.tensor([[0.2, 0.7, 0.1]]))
+    assert sampling.kept(logits, Draw(temperature=0)).tolist() == [[0, 1, 0]]

@@ -76,16 +76,46 @@ def generate(network: Any, inputs: Tensor, draw: Draw | None = None, *, engine: 
     with torch.inference_mode():
         if engine == "naive":
             return naive(network, inputs, draw, uniform)
-        if engine == "numba" or (engine == "auto" and _fusible(network, inputs)):
-            try:
-                from pellucid import fused
-            except ImportError as error:
-                if engine == "numba":
-                    raise MissingExtra("the fused step needs numba: pip install pellucid[audio]") from error
-            else:
-                return fused.generate(network, inputs, draw.temperature, draw.nucleus, uniform)
+        fused = _fused(network, inputs, engine)
+        if fused is not None:
+            return fused.generate(network, inputs, draw.temperature, draw.nucleus, uniform)
         codes = [code for _, code in steps(network, inputs, draw, uniform)]
         return torch.stack(codes, 1) if codes else torch.zeros(len(inputs), 0, dtype=torch.int64)
+
+
+def watched(
+    network: Any, inputs: Tensor, draw: Draw, *, engine: Engine = "auto"
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw as ``generate`` does, and keep what each code was drawn from.
+
+    Args:
+        network, inputs, engine: as ``generate`` takes them, but not "naive".
+    Returns:
+        codes ``(N, T)`` int64, logits ``(N, T, 256)`` and uniform numbers ``(N, T)`` float64.
+    Raises:
+        MissingExtra: numba is asked for and not installed.
+    """
+    uniform = draw.uniform(len(inputs), inputs.shape[2])
+    with torch.inference_mode():
+        fused = _fused(network, inputs, engine)
+        if fused is not None:
+            found = fused.generate(network, inputs, draw.temperature, draw.nucleus, uniform, keep=True)
+            return (*found, uniform)
+        logits, codes = zip(*steps(network, inputs, draw, uniform), strict=True)
+        return torch.stack(codes, 1), torch.stack(logits, 1), uniform
+
+
+def _fused(network: Any, inputs: Tensor, engine: Engine) -> Any:
+    """Return the module of the fused step, or None where torch steps."""
+    if engine != "numba" and not (engine == "auto" and _fusible(network, inputs)):
+        return None
+    try:
+        from pellucid import fused
+    except ImportError as error:
+        if engine == "numba":
+            raise MissingExtra("the fused step needs numba: pip install pellucid[audio]") from error
+        return None
+    return fused
 
 
 @dataclass
@@ -130,7 +160,7 @@ def step(network: Any, past: Past) -> Tensor:
     for layer, queue, condition in zip(network.layers, past.queues, frame, strict=True):
         length = queue.shape[1]
         seen = [queue[:, (past.at + tap * layer.dilation) % length] for tap in range(layer.kernel - 1)]
-        y = layer.convolution(torch.cat([*seen, x], 1)) + condition
+        y = layer.convolution.over(torch.cat([*seen, x], 1)) + condition
         filtered, gated = y.chunk(2, 1)
         out = layer.out(torch.tanh(filtered) * torch.sigmoid(gated))
         queue[:, past.at % length] = x
@@ -184,7 +214,12 @@ def choose(logits: Tensor, uniform: Tensor, draw: Draw) -> Tensor:
 
 
 def kept(logits: Tensor, draw: Draw) -> Tensor:
-    """Return the probabilities from which is drawn, float64, not normalised again after the nucleus."""
+    """Return the probabilities from which is drawn, float64, not normalised again after the nucleus.
+
+    At temperature 0 the most probable code has all of it.
+    """
+    if draw.temperature == 0:
+        return functional.one_hot(logits.argmax(1), logits.shape[1]).double()
     probabilities = (logits.double() / draw.temperature).softmax(1)
     if draw.nucleus == 1:
         return probabilities

@@ -12,7 +12,11 @@ import torch
 
 from pellucid.datasets import mnist
 from pellucid.explain.race import SURFACES, race
+from pellucid.sampling import Draw
+from pellucid.verbs.predict import prepared
+from pellucid.verbs.speech import Request
 from pellucid.verbs.trained import open_trained
+from pellucid.verbs.utterance import utter
 
 CNN, MLP = "zoo.digits.cnn", "zoo.digits.mlp"
 OF_A_TENSOR = re.compile(r"[\w.-]+@[0-9a-f]{8}/[^\s()\[\]]+(\[[\d,]*\])?")
@@ -125,6 +129,72 @@ def test_the_numbers_of_a_kernel_add_up_on_the_screen_and_the_keyboard_moves_the
         page.keyboard.press("ArrowRight")
         page.wait_for_function("before => location.href !== before", arg=before)
         page.wait_for_timeout(200)
+
+
+SPEECH = "zoo.speech.digits"
+
+
+def test_a_dilated_layer_of_a_wavenet_is_walked_in_time_with_its_padding(studio, open_page):
+    asked = f"api/v1/runs/{SPEECH}/utterance?text=two&voice=theo&seed=1"
+    sample = json.loads(studio.get(asked))["sample"]
+    ready = open_trained("speech/digits")
+    drawn = utter(ready, Request(text="two", voice="theo"), Draw(seed=1))
+    inputs = prepared(ready, drawn.row)
+    network, seen = ready.network, {}
+    layer = network.layers[4].convolution
+    layer.register_forward_hook(lambda _, given, output: seen.update(x=given[0][0], y=output[0]))
+    with torch.inference_mode():
+        network(inputs)
+    weights = layer.weight.view(-1, 2, seen["x"].shape[1])  # (outputs, taps, inputs)
+
+    query = f"sample={sample}&layer=layers.4.convolution&unit=3&position=14"
+    page = open_page(
+        studio, f"#/speech/{SPEECH}/explain/kernel?{query}", viewport={"width": 360, "height": 740}
+    )
+    for moment in (14, 15, 16):
+        page.wait_for_selector(f"figcaption:has-text('moment {moment} of')")
+        found = {ref.split("/")[-1]: value for ref, value in shown(page) if OF_A_TENSOR.fullmatch(ref)}
+        assert found[f"after:layers.4.convolution[{moment},3]"] == float(seen["y"][moment, 3])
+        cells = {name: value for name, value in found.items() if f":layers.4.convolution:3:{moment}[" in name}
+        assert len(cells) == 6  # two taps of one input map: values, weights, products
+        channel = int(next(iter(cells)).split("[")[1].split(",")[0])
+        for tap, at in enumerate((moment - 16, moment)):
+            end = f":layers.4.convolution:3:{moment}[{channel},{tap}]"
+            value = 0.0 if at < 0 else float(seen["x"][at, channel])
+            weight = float(weights[3, tap, channel])
+            assert [cells[name + end] for name in ("values", "kernel", "products")] == [
+                value,
+                weight,
+                value * weight,
+            ]
+        assert page.locator("td.padding").count() == (moment < 16)
+        assert page.locator(".key:has-text('padding before')").count() == 1
+        assert page.locator(".key:has-text('padding after')").count() == 0
+        page.focus(".over-time figure:last-child svg")
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => location.hash.includes('position=17')")
+    before = page.evaluate("() => document.querySelector('.over-time p-curve svg').childElementCount")
+    page.keyboard.press("End")  # thousands of moments: a stretch of them is drawn
+    page.wait_for_selector(f"figcaption:has-text('moment {len(seen['y']) - 1} of')")
+    drawn_dots = page.locator(".over-time circle").count()
+    assert before
+    assert drawn_dots < 200
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    assert page.errors == []
+
+
+def test_the_address_of_a_kernel_walk_brings_its_place_back_and_means_no_moment_of_the_training(
+    studio, open_page
+):
+    page = open_page(studio, place("small", "explain", "kernel", sample="valid:1"))
+    page.wait_for_selector(".total b p-number")
+    page.wait_for_timeout(300)
+    place_, number = page.url.split("/", 3)[3], page.inner_text(".total b p-number")
+    again = open_page(studio, place_)
+    again.wait_for_selector(".total b p-number")
+    again.wait_for_timeout(300)
+    assert again.url.split("/", 3)[3] == place_
+    assert again.inner_text(".total b p-number") == number
 
 
 def test_a_number_opens_the_card_that_leads_back_to_its_tensor_by_keyboard(studio, open_page):

@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +7,8 @@ import torch
 from torch import nn
 
 from pellucid.errors import UsageError
-from pellucid.explain.window import window
+from pellucid.explain.window import gives, reach, window
+from pellucid.models.wavenet import Causal, First
 
 LAYERS = {
     "2-D": (nn.Conv2d(3, 4, 3, padding=1), (3, 9, 8)),
@@ -67,3 +69,52 @@ def test_a_layer_that_is_no_weighted_sum_is_refused():
 def test_an_output_that_is_not_there_is_refused():
     with pytest.raises(UsageError, match="no output"):
         window(nn.Conv2d(1, 1, 3), torch.zeros(1, 1, 5, 5), 0, (3, 0))
+
+
+OVER_TIME = {  # layers that keep time before the channels, and one number of what they see
+    "causal, two taps": (Causal(3, 4, 2, 8), torch.randn(1, 30, 3, generator=torch.Generator().manual_seed(2))),
+    "causal, three taps": (Causal(5, 2, 3, 4), torch.randn(1, 5, 5, generator=torch.Generator().manual_seed(3))),
+    "linear over time": (nn.Linear(6, 3), torch.randn(1, 7, 6, generator=torch.Generator().manual_seed(4))),
+    "one-hot codes": (First(2, 5), torch.randint(256, (1, 12), generator=torch.Generator().manual_seed(5))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OVER_TIME)
+def test_a_layer_over_time_that_describes_itself_gives_every_number_that_it_gives(name):
+    module, inputs = OVER_TIME[name]
+    with torch.no_grad():
+        own = module(inputs)[0].numpy()
+        truth = copy.deepcopy(module).double()(inputs.double() if inputs.is_floating_point() else inputs)[0]
+    for moment, channel in np.ndindex(own.shape):
+        found = window(module, inputs, channel, (moment,))
+        assert found.output == own[moment, channel] == own[found.index]
+        ours, theirs = np.float32(found.total), np.float32(truth[moment, channel])
+        assert abs(float(ours) - float(theirs)) <= np.spacing(abs(theirs))
+    assert np.array_equal(gives(module, inputs), own.T)
+    with pytest.raises(UsageError, match="no output"):
+        window(module, inputs, 0, (len(own),))
+
+
+def test_the_taps_of_a_causal_layer_stand_at_their_dilated_places_and_the_left_is_padding():
+    module, inputs = OVER_TIME["causal, two taps"]
+    found = window(module, inputs, 1, (20,))
+    assert (found.places[:, 0].tolist(), found.inside.tolist()) == ([12, 20], [True, True])
+    assert np.array_equal(found.values, inputs[0, [12, 20]].numpy().T)
+    early = window(module, inputs, 1, (5,))
+    assert (early.places[:, 0].tolist(), early.inside.tolist()) == ([-3, 5], [False, True])
+    assert early.values[:, 0].tolist() == [0, 0, 0]
+
+
+def test_the_first_layer_sees_only_what_was_before():
+    module, codes = OVER_TIME["one-hot codes"]
+    found = window(module, codes, 0, (7,))
+    assert found.places[:, 0].tolist() == [5, 6]
+    assert found.values.argmax(0).tolist() == codes[0, 5:7].tolist()
+    assert found.values.sum() == 2
+
+
+def test_how_far_a_layer_over_time_looks_beyond_its_input():
+    causal, inputs = OVER_TIME["causal, three taps"]
+    assert reach(causal, inputs, inputs.shape[1]) == (-8, 4)
+    assert reach(nn.Conv1d(1, 1, 4), torch.zeros(1, 1, 21), 18) == (0, 20)  # no padding
+    assert reach(nn.Conv1d(1, 1, 5, padding=2, stride=2), torch.zeros(1, 1, 10), 5) == (-2, 10)

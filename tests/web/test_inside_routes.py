@@ -438,3 +438,28 @@ def test_without_crop_and_fit_the_drawing_is_merely_shrunk(client):
 def test_a_drawing_needs_the_token(client):
     answer = client.post("/runs/mlp-1/pad", png(ONE), headers={"Content-Type": "image/png"}, token=None)
     assert answer.status == 401
+
+
+def test_the_filters_of_a_text_network_are_walked_word_by_word(client, get):
+    run = "zoo.sentences.reviews"
+    text = {"text": "a film that is dull , long and not funny at all"}
+    asked = {"sample": client.post(f"/runs/{run}/predict", text, token=TOKEN).body["sample"]}
+    ready = open_trained("sentences/reviews")
+    raw = array(get(f"runs/{run}/tensor", node="raw", **asked))
+    inputs, _ = ready.task.prepare(torch.from_numpy(raw.copy())[None], facts=ready.facts)
+    with torch.no_grad():
+        words = ready.network.embedded(inputs)[0].T  # (size, places)
+        weights, bias = ready.network.convolutions[0].weight, ready.network.convolutions[0].bias
+        products = words[:, 4:7] * weights[5]
+
+    layers = {layer["name"]: layer for layer in get(f"runs/{run}/layers", **asked)["layers"]}
+    assert layers["conv3"]["channels"] == "first"
+    found = get(f"runs/{run}/kernel", layer="conv3", channel=5, position=4, **asked)
+    assert found["places"] == [[4], [5], [6]]
+    assert np.allclose(array(found["products"]), products.numpy(), rtol=1e-6, atol=1e-9)
+    truth = float(products.double().sum() + bias[5].double())
+    assert found["output"]["value"] == pytest.approx(truth, rel=1e-5, abs=1e-6)
+    line = get(f"runs/{run}/line", layer="conv3", side="before", channel=7, **asked)
+    assert array(line).tolist() == words[7].tolist()
+    for ref in (found["output"]["ref"], line["ref"].replace("{}", "4"), found["bias"]["ref"] + "[5]"):
+        assert get("trace", ref=ref)["ref"] == ref

@@ -17,6 +17,7 @@ SOURCES = {
     "sketches": {"quickdraw": "pellucid.datasets.quickdraw"},
     "sentences": {"sets": "pellucid.datasets.sentences", "vectors": "pellucid.datasets.wordvectors"},
     "translation": {"multi30k": "pellucid.datasets.multi30k"},
+    "words": {"commands-full": "pellucid.datasets.speechcommands"},
 }
 
 

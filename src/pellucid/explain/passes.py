@@ -150,6 +150,8 @@ def _uses(
     module: nn.Module, inputs: torch.Tensor, upstream: torch.Tensor, index: tuple[int, ...]
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
     """The inputs that met the weight at ``index`` and the gradients of the outputs they went into."""
+    if hasattr(module, "as_convolution"):
+        return None  # its weights lie in another order
     if isinstance(module, nn.Linear):
         out, into = index
         return inputs[..., into].reshape(-1), upstream[..., out].reshape(-1)

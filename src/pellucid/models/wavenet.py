@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.models import stack
+from pellucid.models.convolution import convolution
 
 LEVELS = 256  # mu-law codes
 SKIP_GAIN = 3.0  # of the first weights of the skips: the head sees something at once
@@ -132,6 +133,12 @@ class First(nn.Module):
             total = total + functional.pad(functional.embedding(codes, rows), (0, 0, age, 0))[:, :length]
         return total
 
+    def as_convolution(self, codes: Tensor) -> tuple[nn.Conv1d, Tensor]:
+        """Return this layer as a convolution, and the one-hot codes that it sees, ``(N, 256, T)``."""
+        seen = functional.one_hot(codes, LEVELS).to(self.bias.dtype).transpose(1, 2)
+        kernel = len(self.taps)
+        return convolution(self.taps.permute(2, 1, 0), self.bias, padding=kernel), seen
+
 
 class Layer(nn.Module):
     """One dilated causal convolution with a gate; returns what goes on and what is skipped."""
@@ -139,26 +146,52 @@ class Layer(nn.Module):
     def __init__(self, residual: int, gate: int, skip: int, kernel: int, dilation: int):
         super().__init__()
         self.residual, self.kernel, self.dilation = residual, kernel, dilation
-        self.convolution = nn.Linear(kernel * residual, 2 * gate, bias=False)  # the conditioning has a bias
+        self.convolution = Causal(residual, 2 * gate, kernel, dilation)
         self.out = nn.Linear(gate, residual + skip)
 
     def forward(self, x: Tensor, condition: Tensor, frame: int) -> tuple[Tensor, Tensor]:
         """Map ``(N, T, residual)`` to the same and ``(N, T, skip)``; ``condition``: ``(N, T/frame, 2G)``."""
-        y = self.convolution(self.window(x))
+        y = self.convolution(x)
         batch, length, channels = y.shape
         frames = y.view(batch, length // frame, frame, channels) + condition[:, :, None]
         filtered, gated = frames.view(batch, length, channels).chunk(2, 2)
         out = self.out(torch.tanh(filtered) * torch.sigmoid(gated))
         return x + out[:, :, : self.residual], out[:, :, self.residual :]
 
+
+class Causal(nn.Linear):
+    """A dilated convolution over the present and the past: ``(N, T, inputs)`` -> ``(N, T, outputs)``.
+
+    Its weights lie flat, ``(outputs, kernel * inputs)``, the oldest tap first: one product with a window does
+    it. Before the first sample are zeros. It has no bias, because the conditioning has one.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, dilation: int):
+        super().__init__(kernel * inputs, outputs, bias=False)
+        self.kernel, self.dilation = kernel, dilation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve."""
+        return self.over(self.window(x))
+
+    def over(self, windows: Tensor) -> Tensor:
+        """Return the outputs for windows side by side, ``(..., kernel * inputs)``."""
+        return super().forward(windows)
+
     def window(self, x: Tensor) -> Tensor:
-        """Return each sample with those that the filter sees, oldest first: ``(N, T, kernel * residual)``."""
+        """Return each sample with those that the filter sees, oldest first: ``(N, T, kernel * inputs)``."""
         past = (self.kernel - 1) * self.dilation
         padded = functional.pad(x, (0, 0, past, 0))
         taps = [
             padded[:, tap * self.dilation : tap * self.dilation + x.shape[1]] for tap in range(self.kernel)
         ]
         return torch.cat(taps, 2)
+
+    def as_convolution(self, x: Tensor) -> tuple[nn.Conv1d, Tensor]:
+        """Return this layer as a torch convolution, and what it sees, ``(N, inputs, T)``."""
+        weight = self.weight.view(len(self.weight), self.kernel, -1).transpose(1, 2)
+        past = (self.kernel - 1) * self.dilation
+        return convolution(weight, dilation=self.dilation, padding=past), x.transpose(1, 2)
 
 
 class Condition(nn.Module):

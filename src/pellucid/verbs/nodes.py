@@ -81,7 +81,7 @@ def _parameter(scene: Scene, target: str, name: str) -> np.ndarray:
 
 
 def _state(scene: Scene, name: str) -> np.ndarray:
-    state = scene.ready.network.state_dict()
+    state = {**scene.layered.state_dict(), **scene.ready.network.state_dict()}
     if name not in state:
         raise UsageError(f'no weights are called "{name[:80]}".{near(name, state)}')
     return state[name].numpy()

@@ -59,6 +59,7 @@ class Scene:
         stages: Mapping[str, np.ndarray] | None = None,
     ):
         self.ready = dataclasses.replace(ready, network=copy.deepcopy(ready.network).eval())
+        self.layered = watching.written_out(self.ready.network)  # the same weights, layer by layer
         self.sample, self.true, self.place = sample, true, place
         self.stages = dict(stages or {})
         self.name = name if name and name.startswith(VALID) else name_of(sample)
@@ -91,7 +92,7 @@ class Scene:
     @cached_property
     def activations(self) -> list[inside.Activation]:
         """What every layer sees and gives, in the order in which they run."""
-        return inside.layers(self.ready.network, self.inputs)
+        return inside.layers(self.layered, self.inputs)
 
     @cached_property
     def scores(self) -> torch.Tensor:
@@ -134,9 +135,39 @@ class Scene:
 
     def window(self, layer: str, channel: int, position: tuple[int, ...]) -> windows.Window:
         """Return one output of a layer taken apart."""
-        module = watching.module_named(self.ready.network, layer)
+        module = watching.module_named(self.layered, layer)
         before = torch.from_numpy(self.activation(layer).before)
         return windows.window(module, before, channel, position)
+
+    def over_time(self, layer: str, side: str, channel: int) -> tuple[np.ndarray, str]:
+        """Return one channel over time of what a weighted sum sees ("before") or gives ("after").
+
+        Returns:
+            ``(T,)``, and its reference, in which "{}" stands for the moment.
+        Raises:
+            UsageError: no weighted sum, not over time, or no such channel.
+        """
+        module = watching.module_named(self.layered, layer)
+        activation = self.activation(layer)
+        before = torch.from_numpy(activation.before)
+        whole = (windows.sees if side == "before" else windows.gives)(module, before)
+        if whole.ndim != 2 or not 0 <= channel < len(whole):
+            raise UsageError(f'"{layer}" has no channel {channel} over time; {side} it is {whole.shape}')
+        own = self.ref(f"{side}:{layer}")
+        if side == "before" and activation.before.ndim == 2:  # codes, seen one-hot
+            return whole[channel], f"one-hot({own}[{{}}])[{channel}]"
+        first = windows.channels_first(module, before)
+        return whole[channel], f"{own}[{channel},{{}}]" if first else f"{own}[{{}},{channel}]"
+
+    def reach(self, layer: str) -> tuple[int, int] | None:
+        """Return the first and the last moment that a weighted sum over time looks at; None for others."""
+        module = watching.module_named(self.layered, layer)
+        activation = self.activation(layer)
+        before = torch.from_numpy(activation.before)
+        if windows.as_sum(module, before)[1].ndim != 3:
+            return None
+        first = windows.channels_first(module, before)
+        return windows.reach(module, before, activation.after.shape[2 if first else 1])
 
     def weight(
         self, target: int, name: str, at: tuple[int, ...], learning_rate: float | None = None

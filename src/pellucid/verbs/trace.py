@@ -96,7 +96,7 @@ def trace(scene: Scene, ref: str) -> Traced:
     values = np.asarray(scene.tensor(wanted.node), order="C")
     values = values.astype(values.dtype.newbyteorder("<"))
     number = _element(values, wanted)
-    module, line = made_by(scene.ready.network, wanted.node)
+    module, line = made_by(scene.layered, wanted.node)
     return Traced(
         ref=full,
         value=None if number is None else number.item(),

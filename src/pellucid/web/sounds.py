@@ -72,10 +72,18 @@ def read(body: dict[str, Any]) -> dict[str, Any]:
             raise Refusal(
                 422, "body", f"{name}: expected {', '.join(TEXTS)} (text), {', '.join(NUMBERS)}, seed"
             )
-    melody = body.get("melody", "")
-    if melody and not all(script.TOKEN.fullmatch(word) for word in melody.split()):
-        raise Refusal(422, "melody", "write the melody like C3:1 E3:0.5 R:1 G3:2")  # a file's name stays shut
+    check_melody(body.get("melody", ""))
     return dict(body)
+
+
+def check_melody(melody: str) -> None:
+    """Let nothing but notes through: on the command line a melody may also be the name of a file.
+
+    Raises:
+        Refusal: these are not notes.
+    """
+    if not all(script.TOKEN.fullmatch(word) for word in melody.split()):
+        raise Refusal(422, "melody", "write the melody like C3:1 E3:0.5 R:1 G3:2")
 
 
 @router.get("/tasks/{task}/samples/{index}.wav", response_class=Response)

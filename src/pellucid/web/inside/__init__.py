@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from pellucid.web.inside import activity, moments, numbers, pad, racing
+from pellucid.web.inside import activity, moments, numbers, pad, racing, utterances
 
 router = APIRouter()
-for part in (activity, moments, numbers, pad, racing):
+for part in (activity, moments, numbers, pad, racing, utterances):
     router.include_router(part.router)

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from fastapi import APIRouter, Query
+from torch import nn
 
-from pellucid.explain import anatomy, ascent, inside, sanity
+from pellucid.explain import anatomy, ascent, inside, sanity, window
 from pellucid.explain.graph import graph
 from pellucid.verbs.scene import Scene
 from pellucid.web.inside.scenes import Class, Looking, SampleId, chosen, shown
@@ -29,9 +30,9 @@ def network(run: str, look: Looking) -> dict[str, Any]:
     """Return the network's graph: calls, shapes, parameters, operations, receptive fields, who feeds whom."""
     with look.at(run, "valid:0") as scene:
         inputs = scene.inputs
-        nodes = graph(scene.ready.network, inputs)
-        rows = iter(anatomy.describe(scene.ready.network, tuple(inputs.shape[1:]), dtype=inputs.dtype))
-        totals = anatomy.totals(scene.ready.network, tuple(inputs.shape[1:]), dtype=inputs.dtype)
+        nodes = graph(scene.layered, inputs)
+        rows = iter(anatomy.describe(scene.layered, tuple(inputs.shape[1:]), dtype=inputs.dtype))
+        totals = anatomy.totals(scene.layered, tuple(inputs.shape[1:]), dtype=inputs.dtype)
         weights = {name: list(value.shape) for name, value in scene.ready.network.state_dict().items()}
         return {
             "nodes": [vars(node) | {"facts": vars(next(rows)) if node.layer else None} for node in nodes],
@@ -47,6 +48,7 @@ def layers(run: str, sample: SampleId, look: Looking) -> dict[str, Any]:
     """Return what every layer gives for one input, and what a ReLU took."""
     with look.at(run, sample) as scene:
         found, calls = [], {}  # type: ignore[var-annotated]
+        modules = dict(scene.layered.named_modules())
         for each in scene.activations:
             call = calls[each.name] = calls.get(each.name, 0) + 1
             end = each.name if call == 1 else f"{each.name}:{call}"
@@ -57,6 +59,7 @@ def layers(run: str, sample: SampleId, look: Looking) -> dict[str, Any]:
                     "name": each.name,
                     "call": call,
                     "kind": each.kind,
+                    "channels": _channels(modules[each.name], each.before),
                     "from": list(each.before.shape[1:]),
                     "shape": list(each.after.shape[1:]),
                     "minimum": float(each.after.min()),
@@ -94,7 +97,7 @@ def exciting(
 
         def search() -> inside.Excited:
             images, _ = scene.ready.task.prepare(raw, facts=scene.ready.facts)
-            return inside.exciting(scene.ready.network, images, layer)
+            return inside.exciting(scene.layered, images, layer)
 
         found = look.excited.get((scene.place, layer), search)
         if unit >= len(found.units):
@@ -129,7 +132,7 @@ def feature(
             raise Refusal(422, "picture", "only networks that take pictures can be shown what excites them")
         climb = list(
             ascent.ascend(
-                scene.ready.network,
+                scene.layered,
                 layer,
                 unit,
                 shape=shape,
@@ -196,7 +199,7 @@ def touches(
     """Prove a receptive field on the network itself: disturb the pixels and see what changes."""
     with look.at(run, sample) as scene:
         place = () if row is None or column is None else (row, column)
-        found = anatomy.touches(scene.ready.network, scene.inputs, layer, place)
+        found = anatomy.touches(scene.layered, scene.inputs, layer, place)
         return {
             "mask": block(found.mask.astype(np.uint8), scene.ref(f"touches:{layer}")),
             "seen": found.seen,
@@ -205,6 +208,13 @@ def touches(
             "edges": found.edges,
             "agrees": found.agrees,
         }
+
+
+def _channels(module: nn.Module, before: np.ndarray) -> str | None:
+    """Return where a weighted sum has its channels, "first" or "last"; None for other layers."""
+    if not window.can_be_walked(module):
+        return None
+    return "first" if window.channels_first(module, before) else "last"
 
 
 def _values(scene: Scene) -> tuple[float, float]:
@@ -220,4 +230,4 @@ def _lines(scene: Scene) -> dict[str, str]:
     from pellucid.verbs.trace import made_by
 
     names = {each.name for each in scene.activations if each.name}
-    return {name: made_by(scene.ready.network, f"after:{name}")[1] for name in sorted(names)}
+    return {name: made_by(scene.layered, f"after:{name}")[1] for name in sorted(names)}

@@ -13,10 +13,12 @@ from pellucid.verbs.nodes import OWN_RATE, changed, index
 from pellucid.verbs.scene import Scene
 from pellucid.verbs.trace import Reference, trace
 from pellucid.web.inside.scenes import Class, Looking, SampleId, chosen, shown
+from pellucid.web.library import block
 from pellucid.web.refusals import Refusal
 
 MOST_TESTED = 2000  # validation images of one accuracy
 HISTOGRAM = 2000  # training images of the histogram
+MOST_LINE = 2**17  # moments of one channel
 MOST_CHAIN = 2**16  # products of one gradient that are sent
 
 router = APIRouter(prefix="/api/v1", tags=["inside"])
@@ -95,21 +97,38 @@ def kernel(
     with look.at(run, sample) as scene:
         found = scene.window(layer, channel, index(position))
         end = f"{layer}:{channel}:{position}" if position else f"{layer}:{channel}"
-        after = scene.activation(layer).after[0]
-        module = dict(scene.ready.network.named_modules())[layer]
+        module = dict(scene.layered.named_modules())[layer]
         return {
             **{name: shown(scene, f"{name}:{end}") for name in ("values", "kernel", "products", "sum")},
             "places": found.places.tolist(),
             "inside": found.inside.tolist(),
             "first": found.first,
+            "reach": scene.reach(layer),
             "bias": None if module.bias is None else shown(scene, f"weight:{layer}.bias"),
-            "output": {"value": float(after[(channel, *index(position))])}
-            | {"ref": f"{scene.ref(f'after:{layer}')}[{','.join(map(str, (channel, *index(position))))}]"},
+            "channel": channel,
+            "output": {"value": found.output, "ref": _element(scene, f"after:{layer}", found.index)},
             "apart": found.apart,
             "layer": repr(module),
             "before": {"shape": list(scene.activation(layer).before.shape[1:])},
-            "after": {"shape": list(after.shape)},
+            "after": {"shape": list(scene.activation(layer).after.shape[1:])},
         }
+
+
+@router.get("/runs/{run}/line")
+def line(
+    run: str,
+    sample: SampleId,
+    look: Looking,
+    layer: Annotated[str, Query(max_length=200)],
+    side: Annotated[str, Query(pattern="^(before|after)$")],
+    channel: Annotated[int, Query(ge=0, le=10**6)] = 0,
+) -> dict[str, Any]:
+    """Return one channel of what a layer over time sees or gives; ``{}`` in its ref stands for the moment."""
+    with look.at(run, sample) as scene:
+        values, ref = scene.over_time(layer, side, channel)
+    if len(values) > MOST_LINE:
+        raise Refusal(413, "large", f"this line has more than {MOST_LINE} numbers")
+    return block(values, ref)
 
 
 @router.get("/runs/{run}/gradient")

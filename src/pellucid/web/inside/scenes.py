@@ -11,10 +11,12 @@ import numpy as np
 from fastapi import Depends, Query, Request
 
 from pellucid.verbs.scene import Scene
+from pellucid.verbs.utterance import Utterance
 from pellucid.web.library import Kept, Library, Opened, Sample, block
 from pellucid.web.refusals import Refusal
 
 MOST_SCENES = 12  # kept, each with a copy of its network
+MOST_UTTERANCES = 4  # kept, each with the logits of all its samples
 MOST_SEARCHES = 32  # for what excites the units of a layer
 AT_ONCE = 4  # at work
 PATIENCE = 10.0  # seconds that a request waits for its turn
@@ -23,13 +25,15 @@ PATIENCE = 10.0  # seconds that a request waits for its turn
 class Scenes:
     """Scenes over a library, made once and shared by the requests that name the same sample.
 
-    ``excited`` keeps which images excite the units of a layer, by (place, layer).
+    ``excited`` keeps which images excite the units of a layer, by (place, layer); ``utterances`` what was
+    drawn sample by sample, by (run, weights, request, draw).
     """
 
     def __init__(self, library: Library):
         self.library = library
         self._kept: Kept[tuple[Scene, threading.Lock]] = Kept(MOST_SCENES)
         self.excited: Kept[Any] = Kept(MOST_SEARCHES)
+        self.utterances: Kept[Utterance] = Kept(MOST_UTTERANCES)
         self._stages: Kept[Mapping[str, np.ndarray]] = Kept(MOST_SCENES)
         self._turns = threading.BoundedSemaphore(AT_ONCE)
 

@@ -11,6 +11,7 @@ export const gradient = view("gradient", "train", "One gradient", (what) => clas
 export const race = view("race", "train", "Optimiser race", () => true, "The same start, the same surface, another rule for the step. Who arrives, and by which way?");
 export const layers = view("layers", "explain", "Layers", seen, "What each layer makes of one input, in the order in which they run. Choose a map or a unit to see what excites it.");
 export const kernel = view("kernel", "explain", "Kernel walk", seen, "A convolution slides a small window over its input; at each place it multiplies and adds. Walk with it.");
+export const sampling = view("sampling", "explain", "Sample by sample", (what) => seen(what) && what.task.takes === "script", "A network that speaks draws one number after another, thousands a second. Here it does so as slowly as you like.");
 export const softmax = view("softmax", "explain", "Softmax and loss", classifies, "How scores become probabilities, and probabilities a loss. Move a score and watch.");
 export const why = view("why", "explain", "Why", (what) => classifies(what) && (pictures(what) || bitmaps(what)), "Where did it look? Four methods, and a test of each: a map that is the same for a network with random weights explains nothing.");
 export const play = view("play", "use", "Play", (what) => seen(what) && what.task.takes === "drawing", "Draw a word against the clock. The network says what it sees while the ink appears.");

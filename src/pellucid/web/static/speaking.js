@@ -4,6 +4,8 @@ import { failure } from "./problem.js";
 
 const RATE = 16000; // of what the recorder sends
 const LONGEST = 4000; // milliseconds that are recorded
+// the network heard sound as it was recorded: what a browser does for telephone calls would be a difference to training
+const AS_IT_IS = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
 /** A form that says a text or sings a melody with a run, and plays it. @param {any} context */
 export function speaker(context) {
@@ -56,7 +58,7 @@ export function recorder(ask) {
 async function record(button, said, ask) {
   let stream = null;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    stream = await navigator.mediaDevices.getUserMedia({ audio: AS_IT_IS });
     const device = new MediaRecorder(stream);
     const parts = [];
     device.ondataavailable = (event) => parts.push(event.data);

@@ -9,7 +9,7 @@
  * @property {(what: {task: any, run: any}) => boolean} for
  * @property {(element: HTMLElement, context: any) => any} mount returns (a promise of) what takes it away again
  */
-import { draw, flatten, gradient, graph, kernel, layers, match, pixels, play, race, softmax, why } from "./insides.js";
+import { draw, flatten, gradient, graph, kernel, layers, match, pixels, play, race, sampling, softmax, why } from "./insides.js";
 import calibration from "./views/calibration.js";
 import compare from "./views/compare.js";
 import confusion from "./views/confusion.js";
@@ -41,6 +41,7 @@ export const views = [
   robustness,
   compare,
   // explain
+  sampling,
   layers,
   kernel,
   softmax,

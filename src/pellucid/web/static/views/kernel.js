@@ -3,13 +3,14 @@ import { decode } from "../api.js";
 import { css, ink, colour } from "../colours.js";
 import { h, put, section } from "../dom.js";
 import "../elements/p-grid.js";
+import { Lines } from "./lines.js";
 import { number } from "../elements/p-number.js";
 import { ask, button, choice, latest, plane, planes, sized, still, unravel } from "../lens.js";
+import { written } from "../numbers.js";
 import { extent } from "../series.js";
 import { sampler } from "../sampler.js";
 import { trace } from "../trace.js";
 
-const WALKED = /^(Conv\dd|ConvTranspose\dd|Linear)$/;
 const MOST_TERMS = 12; // of a sum over very many products
 const PAUSE = 140; // milliseconds on one position
 
@@ -24,7 +25,7 @@ export async function mount(element, context) {
 class Walk {
   constructor(context) {
     this.context = context;
-    this.state = { layer: context.state.layer ?? null, channel: Number(context.state.unit ?? 0), from: null, position: (context.state.at ?? "").split(",").filter(Boolean).map(Number) };
+    this.state = { layer: context.state.layer ?? null, channel: Number(context.state.unit ?? 0), from: null, position: (context.state.position ?? "").split(",").filter(Boolean).map(Number) };
     this.sample = sampler(context, () => this.load());
     this.into = h("p-grid");
     this.out = h("p-grid");
@@ -36,14 +37,15 @@ class Walk {
     this.out.addEventListener("open", ({ detail }) => trace(this.after.refOf(detail.row, detail.column)));
     this.into.addEventListener("open", ({ detail }) => trace(this.before.refOf(detail.row, detail.column)));
     const help = "The window covers a few inputs. Each is multiplied with the weight on top of it; all products are added, and the bias to them. That is one number of the output. Then the window moves on.";
-    const figures = h("div", { class: "gallery kernel-grids" }, h("figure", {}, this.into, (this.intoSays = h("figcaption"))), h("figure", {}, this.out, (this.outSays = h("figcaption"))));
-    this.node = h("div", {}, this.sample.node, section("Where the window is", help, this.controls, figures), section("What it computes there", "The products are exact: a product of two float32 fits into a float64. Their sum is rounded once. The layer itself adds in float32 in an order of its own, so its last digit may differ.", this.sum));
+    this.lines = new Lines((t) => this.move(t), (ref) => trace(ref));
+    this.grids = h("div", { class: "gallery kernel-grids" }, h("figure", {}, this.into, (this.intoSays = h("figcaption"))), h("figure", {}, this.out, (this.outSays = h("figcaption"))));
+    this.node = h("div", {}, this.sample.node, section("Where the window is", help, this.controls, this.grids, this.lines.node), section("What it computes there", "The products are exact: a product of two float32 fits into a float64. Their sum is rounded once. The layer itself adds in float32 in an order of its own, so its last digit may differ.", this.sum));
   }
 
   async load() {
     const { sample } = this.sample;
     const found = await ask(this.context.run.id, "layers", { sample });
-    this.layers = found.layers.filter((layer) => WALKED.test(layer.kind) && layer.call === 1);
+    this.layers = found.layers.filter((layer) => layer.channels && layer.call === 1);
     if (!this.layers.length) return put(this.node, h("p", { class: "panel" }, "This network has no layer that is a weighted sum."));
     const layer = this.layers.find((one) => one.name === this.state.layer) ?? this.layers[0];
     await this.choose(layer.name);
@@ -55,15 +57,52 @@ class Walk {
     const { sample } = this.sample;
     this.layer = this.layers.find((one) => one.name === name);
     if (this.state.layer !== name) Object.assign(this.state, { layer: name, channel: 0, from: null, position: [] });
+    this.linear = this.layer.kind === "Linear" && this.layer.shape.length === 1;
+    this.overTime = !this.linear && this.layer.shape.length === 2;
+    this.grids.hidden = this.overTime;
+    this.lines.node.hidden = !this.overTime;
+    if (this.overTime) return this.along();
     const [before, after] = await Promise.all(["before", "after"].map((kind) => ask(run, "tensor", { sample, node: `${kind}:${name}` })));
     this.blocks = { before: decode(before), after: decode(after) };
-    this.linear = this.layer.kind === "Linear";
     this.axes = this.linear ? 0 : this.blocks.after.shape.length - 1;
     this.state.channel = Math.min(this.state.channel, this.blocks.after.shape[0] - 1);
     const extent_ = this.blocks.after.shape.slice(1);
     if (this.state.position.length !== this.axes) this.state.position = this.strongest(extent_);
     this.draw();
     await this.fetch();
+  }
+
+  /** A layer over time: one line goes in, one comes out. */
+  async along() {
+    const { state, layer } = this;
+    const [outputs, length] = layer.channels === "first" ? layer.shape : [...layer.shape].reverse();
+    Object.assign(this, { axes: 1, extent: [length], known: new Map() });
+    state.channel = Math.min(state.channel, outputs - 1);
+    this.steer(outputs);
+    if (state.position.length !== 1 || state.position[0] >= length) {
+      const { values } = await this.line("after", state.channel);
+      state.position = [values.indexOf(Math.max(...values))];
+    }
+    await this.fetch();
+  }
+
+  /** One channel over time, asked for once. */
+  async line(side, channel) {
+    const key = `${side} ${channel}`;
+    if (!this.known.has(key)) this.known.set(key, decode(await ask(this.context.run.id, "line", { sample: this.sample.sample, layer: this.layer.name, side, channel })));
+    return this.known.get(key);
+  }
+
+  /** Draw the stretch of time that the window is in. */
+  async drawLines(found) {
+    const { channel, from, position } = this.state;
+    const [before, after] = await Promise.all([this.line("before", from), this.line("after", channel)]);
+    this.lines.show({ name: this.layer.name, before, after, found, channel, from, at: position[0] });
+  }
+
+  move(t) {
+    this.state.position = [Math.max(0, Math.min(this.extent[0] - 1, t))];
+    this.fetch();
   }
 
   /** Where this output map is largest: there is something to see. */
@@ -73,11 +112,11 @@ class Walk {
     return unravel(mine.indexOf(Math.max(...mine)), extent_);
   }
 
-  /** The matrices: of a 2-D layer one map, of a 1-D layer all channels over time, of a linear one the vectors. */
+  /** The matrices: of a convolution one map, of a linear layer the vectors. */
   draw() {
     const { before, after } = this.blocks;
     const { channel, from } = this.state;
-    const flat = this.axes < 2;
+    const flat = this.linear;
     this.before = plane(before, flat ? 0 : (from ?? 0));
     this.after = plane(after, flat ? 0 : channel);
     const signs = (values) => ((extent(values) ?? [0])[0] < 0 ? "diverging" : "viridis");
@@ -86,15 +125,20 @@ class Walk {
     this.out.show({ ...this.after, title: `what comes out of ${this.layer.name}`, scale: signs(this.after.values), format: "g4", cell: 20 });
     put(this.intoSays, "input", planes(before.shape) > 1 && !flat ? `, map ${from ?? 0} of ${before.shape[0]}` : "", h("span", { class: "tick" }, ` (${sized(before.shape)})`));
     put(this.outSays, "output", !flat ? `, map ${channel} of ${after.shape[0]}` : "", ` (${sized(after.shape)}). Arrow keys move the window.`);
+    this.steer(after.shape[0]);
+  }
+
+  /** The choices of a layer and of one of its outputs. */
+  steer(outputs) {
     const options = this.layers.map((layer) => [layer.name, `${layer.name}: ${layer.kind}`]);
-    const channels = Array.from({ length: after.shape[0] }, (_, i) => [i, String(i)]);
-    put(this.controls, choice("layer", options, this.layer.name, (name) => this.choose(name)), choice(this.linear ? "unit" : "output map", channels, channel, (value) => ((this.state.channel = Number(value)), this.draw(), this.fetch())), this.linear ? null : this.play);
+    const channels = Array.from({ length: outputs }, (_, i) => [i, String(i)]);
+    const pick = (value) => ((this.state.channel = Number(value)), this.overTime || this.draw(), this.fetch());
+    put(this.controls, choice("layer", options, this.layer.name, (name) => this.choose(name)), choice(this.linear ? "unit" : "output map", channels, this.state.channel, pick), this.linear ? null : this.play);
   }
 
   go({ row, column, index }) {
     const { state } = this;
     if (this.linear) state.channel = index;
-    else if (this.axes === 1) [state.channel, state.position] = [row, [column]];
     else state.position = [row, column];
     this.fetch();
   }
@@ -103,9 +147,10 @@ class Walk {
     const { layer, channel, position } = this.state;
     const at = position.join(",");
     const found = await ask(this.context.run.id, "kernel", { sample: this.sample.sample, layer, channel, position: at });
-    this.context.setState({ layer, unit: channel, at });
+    this.context.setState({ layer, unit: channel, position: at });
     if (this.state.from === null && !this.linear) this.heaviest(found);
-    this.mark(found);
+    if (this.overTime) await this.drawLines(found);
+    else this.mark(found);
     put(this.sum, this.linear ? terms(found) : this.windows(found), total(found));
   }
 
@@ -114,17 +159,16 @@ class Walk {
     const sums = sumsOf(decode(found.products));
     const most = sums.reduce((best, sum, i) => (Math.abs(sum) > Math.abs(sums[best]) ? i : best), 0);
     this.state.from = most + found.first;
-    this.draw();
+    if (!this.overTime) this.draw();
   }
 
   mark(found) {
-    const { position, channel, from } = this.state;
+    const { position } = this.state;
     if (this.linear) return this.out.mark([]);
     const places = found.places.flat(this.axes - 1);
     const spots = places.filter((_, i) => found.inside.flat(Infinity)[i]);
-    const cell = this.axes === 1 ? ([column]) => ({ row: Math.max(0, from ?? 0), column, rows: 1, columns: 1 }) : ([row, column]) => ({ row, column, rows: 1, columns: 1 });
-    this.into.mark(spots.map((spot) => ({ ...cell(spot), kind: "tap" })));
-    const [row, column] = this.axes === 1 ? [channel, position[0]] : position;
+    this.into.mark(spots.map(([row, column]) => ({ row, column, rows: 1, columns: 1, kind: "tap" })));
+    const [row, column] = position;
     this.out.mark([{ row, column, rows: 1, columns: 1 }]);
   }
 
@@ -136,10 +180,10 @@ class Walk {
     const sums = sumsOf(products);
     const mine = Math.max(0, Math.min(maps - 1, this.state.from - found.first));
     const cut = (block) => ({ ...block, values: block.values.slice(mine * size, (mine + 1) * size) });
-    const line = h("div", { class: "kernel-line numbers" }, matrix("inputs in the window", cut(values), mine, found.inside), h("span", { class: "sign" }, "\u00d7"), matrix("weights", cut(kernel), mine), h("span", { class: "sign" }, "="), matrix("products", cut(products), mine));
+    const line = h("div", { class: "kernel-line numbers" }, matrix("inputs in the window", cut(values), mine, found), h("span", { class: "sign" }, "\u00d7"), matrix("weights", cut(kernel), mine), h("span", { class: "sign" }, "="), matrix("products", cut(products), mine));
     if (maps === 1) return line;
     const order = sums.map((_, i) => i).sort((a, b) => Math.abs(sums[b]) - Math.abs(sums[a]));
-    const pick = choice("input map", order.map((i) => [i + found.first, `${i + found.first}: adds ${sums[i].toFixed(3)}`]), this.state.from, (value) => ((this.state.from = Number(value)), this.draw(), this.fetch()));
+    const pick = choice("input map", order.map((i) => [i + found.first, `${i + found.first}: adds ${sums[i].toFixed(3)}`]), this.state.from, (value) => ((this.state.from = Number(value)), this.overTime || this.draw(), this.fetch()));
     return [h("p", { class: "row" }, pick, h("span", { class: "fine" }, `This output adds up windows of ${maps} input maps; the largest sums stand first.`)), line];
   }
 
@@ -150,7 +194,7 @@ class Walk {
   }
 
   step() {
-    const shape = this.blocks.after.shape.slice(1);
+    const shape = this.overTime ? this.extent : this.blocks.after.shape.slice(1);
     const flat = this.state.position.reduce((sum, at, i) => sum * shape[i] + at, 0);
     this.state.position = unravel((flat + 1) % shape.reduce((a, b) => a * b, 1), shape);
     this.fetch();
@@ -169,12 +213,13 @@ function sumsOf({ values, shape }) {
   return Array.from({ length: shape[0] }, (_, c) => values.slice(c * size, (c + 1) * size).reduce((a, b) => a + b, 0));
 }
 
-/** A small matrix written out, each number on its colour. */
-function matrix(name, block, channel, inside = null) {
+/** A small matrix written out, each number on its colour; over time, ``found`` says at which moments its columns are. */
+function matrix(name, block, channel, found = null) {
   const kernel = block.shape.slice(1);
   const [rows, columns] = kernel.length === 1 ? [1, kernel[0]] : kernel.slice(-2);
   const most = Math.max(...block.values.map(Math.abs)) || 1;
-  const here = inside ? inside.flat(Infinity) : null;
+  const here = found ? found.inside.flat(Infinity) : null;
+  const times = found && kernel.length === 1 ? h("thead", {}, h("tr", {}, found.places.map(([t]) => h("th", { scope: "col" }, `at ${written(t, "int")}`)))) : null;
   const cell = (r, c) => {
     const i = r * columns + c;
     const value = block.values[i];
@@ -185,7 +230,7 @@ function matrix(name, block, channel, inside = null) {
     return h("td", { class: outside ? "padding" : "", style, title: outside ? "padding: zero" : null }, number(value, `${block.ref}[${at}]`, "3", block.dtype));
   };
   const body = Array.from({ length: rows }, (_, r) => h("tr", {}, Array.from({ length: columns }, (_, c) => cell(r, c))));
-  return h("div", { class: "scroll" }, h("table", { class: "kernel" }, h("caption", {}, name), h("tbody", {}, body)));
+  return h("div", { class: "scroll" }, h("table", { class: "kernel" }, h("caption", {}, name), times, h("tbody", {}, body)));
 }
 
 /** The largest products of a long sum, and what the others add. */
@@ -204,7 +249,7 @@ function total(found) {
   const products = decode(found.products);
   const sum = decode(found.sum);
   const bias = found.bias ? decode(found.bias) : null;
-  const channel = Number(found.output.ref.match(/\[(\d+)/)?.[1] ?? 0);
+  const { channel } = found;
   const alone = sum.values[0] - (bias ? bias.values[channel] : 0);
   const count = `sum of ${products.values.length} products`;
   const apart = found.apart < 0.75 ? "the same to the last digit" : `${found.apart.toFixed(1)} units in the last place apart`;

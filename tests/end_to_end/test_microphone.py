@@ -1,0 +1,61 @@
+"""The recorder of the studio hears a real spoken digit from a microphone that plays a file, and says which it is."""
+
+import numpy as np
+import pytest
+from conftest import chromium
+from studio import TOKEN, go
+
+from pellucid import download, sound
+from pellucid.datasets import recordings
+
+RATE = 48_000  # as sound cards have it
+PLACE = "#/words/zoo.words.digits/use/use"
+
+
+def digits():
+    """Return recordings by their word: the example, and official test takes where the data are at hand."""
+    found = {"seven": None}
+    if download.available(recordings.FSDD):
+        takes = [r for r in recordings.digits() if (r.voice, r.index) == ("jackson", 0)]
+        found |= {r.unit: r.samples for r in takes if r.unit in ("two", "nine")}
+    return found
+
+
+@pytest.fixture(scope="module", params=["seven", "two", "nine"])
+def spoken(request, browser, tmp_path_factory):
+    """Yield a word and a page whose microphone says it, again and again with pauses."""
+    word, known = request.param, digits()
+    if word not in known:
+        pytest.skip("the spoken digits are not on this computer")
+    if known[word] is None:
+        heard = sound.read(request.config.rootpath / "docs/examples/seven.wav", rate_hz=RATE).samples
+    else:
+        heard = sound.resample(known[word], RATE / 8000)
+    pause = np.zeros(RATE, np.float32)
+    file = tmp_path_factory.mktemp("microphone") / "spoken.wav"
+    sound.write(file, sound.Sound(np.concatenate([pause, 0.5 * heard / np.abs(heard).max(), pause]), RATE))
+    microphone = [
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={file}",
+    ]
+    opened = browser.browser_type.launch(executable_path=chromium(), args=["--no-sandbox", *microphone])
+    yield word, opened.new_page()
+    opened.close()
+
+
+def test_a_word_that_is_spoken_into_the_microphone_is_recognised(studio, spoken):
+    word, page = spoken
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{studio.address}#token={TOKEN}")
+    page.wait_for_selector("#side a", state="attached")
+    go(page, PLACE)
+    page.click("text=Record a word")
+    page.wait_for_selector("text=Speak now")
+    page.wait_for_selector("button:text-is('Stop')")
+    page.wait_for_selector(".answer .bars", timeout=60_000)  # it stops by itself
+    assert page.inner_text(".answer .marked th") == word
+    assert page.locator("audio[aria-label='what was recorded']").count() == 1
+    page.wait_for_selector("button:text-is('Record a word')")
+    assert errors == []
