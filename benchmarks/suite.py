@@ -46,8 +46,10 @@ class Benchmark:
     peers: tuple[System, ...] = ()
 
 
-def _ours(setting: str, takes: str = EPOCHS, epochs: int | None = None) -> System:
-    script = ("benchmarks/peers/ours.py", "--setting", setting, "--skip-test")
+def _ours(
+    setting: str, takes: str = EPOCHS, epochs: int | None = None, flags: tuple[str, ...] = ()
+) -> System:
+    script = ("benchmarks/peers/ours.py", "--setting", setting, "--skip-test", *flags)
     return System("pellucid", script, takes=takes, epochs=epochs)
 
 
@@ -72,6 +74,12 @@ BENCHMARKS = {
             "s/epoch",
             PAPER,
             (PLAIN, _peer("keras_torch"), _peer("keras_jax"), _peer("sklearn_mlp")),
+        ),
+        Benchmark(
+            "paper-mlp-auto",
+            "s/epoch",
+            _ours("paper", epochs=4, flags=("--precision", "auto")),
+            (PLAIN, _peer("keras_torch"), _peer("keras_jax")),
         ),
         Benchmark(
             "pytorch-example",

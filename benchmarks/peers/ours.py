@@ -60,6 +60,7 @@ def arguments():
     parser.add_argument(
         "--setting", default=DEFAULT, help="a named setting of the task digits (default: none)"
     )
+    parser.add_argument("--precision", help="in place of the setting's own")
     parser.add_argument("--skip-test", action="store_true", help="train only")
     parser.add_argument("--out", type=Path, help="keep the run here; a finished one is not trained again")
     options = parser.parse_args()
@@ -80,6 +81,8 @@ def train_command(options):
     command = ["train", "digits", "--seed", str(options.seed)]
     if options.setting != DEFAULT:
         command += ["--setting", options.setting]
+    if options.precision is not None:
+        command += ["--precision", options.precision]
     if options.epochs is not None:
         command += ["--epochs", str(options.epochs)]
     if options.images != material.TRAINING_IMAGES:
