@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 from studio import TOKEN, go, settled
 
+from pellucid import download
+from pellucid.datasets import recordings
+
 STATIC = Path(__file__).parents[2] / "src" / "pellucid" / "web" / "static"
 PLACES = [
     "#/digits/zoo.digits.cnn/look",
@@ -22,6 +25,8 @@ PLACES = [
     "#/sketches/zoo.sketches.fifteen/use",
     "#/atari/player/use/match",
 ]
+if download.available(recordings.FSDD):  # a layer is looked at with a recording
+    PLACES.append("#/speech/zoo.speech.digits/explain")
 SAMPLE = "sample=valid:12"
 BARE = """() => {
     // text without a letter, with a digit, that nothing says the origin of; what is no measurement may stand bare:
