@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from commands import Commands
 
-KILLS = int(os.environ.get("PELLUCID_KILLS", "15"))
+KILLS = int(os.environ.get("PELLUCID_KILLS", "8"))
 SEED = int(os.environ.get("PELLUCID_SEED", "0")) or random.SystemRandom().getrandbits(32)
 
 # Dropout and augmentation draw random numbers, the average and AdamW keep state, a validation and two saves

@@ -14,7 +14,7 @@ from pellucid.cli.main import VERBS
 from pellucid.config import flag_names
 from pellucid.tasks.digits import Digits
 
-COUNT = int(os.environ.get("PELLUCID_FUZZ", "300"))
+COUNT = int(os.environ.get("PELLUCID_FUZZ", "200"))
 DOCUMENTED = {0, 1, 2, 3, 4, 5, 6, 130, 143}
 WITH_TASK = ["look", "model", "train", "compare", "lr-find"]
 WITH_RUN = ["evaluate", "predict", "explain", "walk", "export"]

@@ -136,6 +136,7 @@ def test_a_file_that_is_not_the_official_one_is_refused(mirror):
         (made()[: len(made()) // 2], "cannot be unpacked"),
         (gzip.compress(b"this is no archive" * 100), "cannot be unpacked"),
     ],
+    ids=["without lists", "cut off", "no archive"],
 )
 def test_an_archive_that_cannot_be_read_is_told(mirror, content, said):
     mirror(content)

@@ -66,6 +66,7 @@ def test_the_softmax_the_number_and_the_code_on_the_screen_are_those_that_were_d
         assert found["cumulated", at, code - 1] == sums[code - 1] <= found["uniform", at] < sums[code]
         assert np.float32(found["samples", at]) == seven.samples[at]
     page.click(".draws ~ details summary")
+    page.wait_for_selector(".draws ~ details tbody tr:nth-child(256)", state="attached")
     cells = page.eval_on_selector_all(
         ".draws ~ details tbody td:nth-child(3)", "all => all.map((one) => one.dataset.ref)"
     )
