@@ -9,7 +9,6 @@ keeps its replay resumes to the same weights.
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -68,8 +67,7 @@ class QLearner:
             device.keep_heap()
         self.optimizer = _optimizer(self.network, self.training)
         self.make = task.maker()
-        threads = min(task.games, cores()) if len(facts["shape"]) == 3 and max(facts["shape"]) > 20 else 1
-        self.players = Players(self.make, task.games, seed=self.training.seed, threads=threads)
+        self.players = Players(self.make, task.games, seed=self.training.seed)
         self.memory = Replay(
             task.replay, task.games, tuple(facts["frame"]), stack=task.stack, steps=task.n_step,
             discount=task.discount, alpha=task.priority,
@@ -265,12 +263,6 @@ def values_of(network: nn.Module, task: Any, facts: dict[str, Any]) -> playing.V
         return task.ask(network, inputs.contiguous(memory_format=torch.channels_last), facts).cpu().numpy()
 
     return values
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _clock(training: Training, epoch_steps: int) -> Clock:

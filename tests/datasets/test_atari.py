@@ -8,7 +8,6 @@ import pytest
 
 from pellucid import playing
 from pellucid.datasets import atari, screens
-from pellucid.datasets.games import Players
 from pellucid.datasets.nature import GAMES
 from pellucid.errors import MissingExtra, UsageError
 
@@ -62,17 +61,6 @@ def test_the_same_seed_plays_the_same_frames_and_another_does_not():
     for sticky in (0.0, 0.25):
         np.testing.assert_array_equal(played(1, sticky), played(1, sticky))
         assert not np.array_equal(played(1, sticky), played(2, sticky))
-
-
-def test_threads_change_nothing():
-    moves = []
-    for threads in (1, 3):
-        players, chance = Players(game(), 3, seed=5, threads=threads), np.random.default_rng(0)
-        players.begin()
-        moves.append([players.step(chance.integers(0, 6, 3)) for _ in range(60)])
-    for one, other in zip(*moves, strict=True):
-        for a, b in zip(one, other, strict=True):
-            np.testing.assert_array_equal(a, b)
 
 
 def test_a_frame_is_made_of_the_last_two_screens_of_an_action():

@@ -1,9 +1,8 @@
 """The Arcade Learning Environment's games, and MinAtar's; the only place that knows either package.
 
 ale-py (GPL-2, with the games' ROMs inside) is the extra ``atari``; MinAtar (GPL-3) is installed by hand. The
-emulator leaves Python's lock while it computes, so several games run on several cores; and its state can be
-kept, which that of its C++ vector environment cannot. Sources: Bellemare et al. 2013 (arXiv:1207.4708),
-Machado et al. 2018 (arXiv:1709.06009), Young and Tian 2019 (arXiv:1903.03176).
+state of a single emulator can be kept, which that of its C++ vector environment cannot. Sources: Bellemare et
+al. 2013 (arXiv:1207.4708), Machado et al. 2018 (arXiv:1709.06009), Young and Tian 2019 (arXiv:1903.03176).
 """
 
 from __future__ import annotations

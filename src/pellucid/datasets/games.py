@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -156,15 +155,13 @@ class Players:
         count: E, how many there are.
         seed: of all that happens; each episode's own seed follows from it, the game's number and the
             episode's.
-        threads: games that step at the same time, where a game leaves Python's lock.
     """
 
-    def __init__(self, make: Callable[[], Game], count: int, *, seed: int, threads: int = 1):
+    def __init__(self, make: Callable[[], Game], count: int, *, seed: int):
         self.games = [make() for _ in range(count)]
         self.seed, self.episodes = seed, [0] * count
         self.over = np.zeros(count, bool)
         self.lives = np.zeros(count, int)
-        self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self.scores = np.zeros(count)
         self.finished: list[float] = []  # scores of the latest episodes
 
@@ -174,11 +171,7 @@ class Players:
 
     def step(self, actions: np.ndarray) -> Moves:
         """Do one action ``(E,)`` in every game."""
-        each = range(len(self.games))
-        if self.pool is None:
-            moves = [self._step(place, int(actions[place])) for place in each]
-        else:
-            moves = list(self.pool.map(self._step, each, actions.tolist()))
+        moves = [self._step(place, action) for place, action in enumerate(actions.tolist())]
         return self._together(moves, begins=False)
 
     def save(self) -> dict[str, Any]:
