@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -99,8 +99,9 @@ def of_strokes(sketches: list[drawings.Sketch], classes: list[str]) -> Book:
     return Book(points, labels, tuple(classes), doodle.THIN)
 
 
+@cache
 def tiny(split: str) -> Book:
-    """Return a few made-up drawings of five simple things, each turned, stretched and shaky."""
+    """Return a few made-up drawings of five simple things, each turned, stretched and shaky; made once."""
     random = np.random.default_rng({"train": 1, "test": 2}[split])
     found: list[drawings.Sketch] = []
     for number in range(TINY_COUNTS[split]):
@@ -204,8 +205,10 @@ def is_test(sample: np.ndarray | doodle.Drawing) -> bool:
     return hashlib.sha256(content).digest()[0] % TESTED == 0
 
 
-def drawn(book: Book) -> Book:
-    """Return the book with its strokes drawn as images."""
+@cache
+def tiny_drawn(split: str) -> Book:
+    """Return ``tiny`` with its strokes drawn as images."""
+    book = tiny(split)
     return replace(book, samples=doodle.render_batch(book.samples, book.form))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -24,12 +26,13 @@ GLYPHS = (  # lines through points (x, y) of the unit square, y downwards
 )
 
 
+@cache
 def tiny(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw ``count`` digits, the classes in turn, each turned, sheared, moved and thickened at random.
 
     Returns:
         images ``(count, 28, 28)`` and labels ``(count,)``, uint8, white on black; a pure function of
-        ``count`` and ``seed``.
+        ``count`` and ``seed``, drawn once.
     """
     random = np.random.default_rng(seed)
     labels = random.permutation(np.arange(count, dtype=np.uint8) % 10)

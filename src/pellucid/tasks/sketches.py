@@ -230,10 +230,10 @@ class Sketches(Classifier):
         return sketchbook.growing(self.dataset, self.folder, self._book("train"))
 
     def _book(self, split: str) -> Book:
+        if self.dataset == "tiny" and not self.folder and self.network != "strokes":
+            return sketchbook.tiny_drawn(split)
         book = sketchbook.read(self.dataset, self.folder, split)
-        if self.network == "strokes":
-            return sketchbook.needs_strokes(book)
-        return sketchbook.drawn(book) if self.dataset == "tiny" and not self.folder else book
+        return sketchbook.needs_strokes(book) if self.network == "strokes" else book
 
     def _test(self) -> TensorDataset:
         book = self._book("test")

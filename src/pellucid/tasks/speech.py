@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 IGNORED = -1  # target of what comes after the end
 KNOTS = 16  # places in a word that have a row of their own
 VALID_INDICES = (5, 6)  # of FSDD's official training takes, to choose on
-SUNG_SHIFTS, PIANO_SHIFTS = (-0.25, 0.25), (-1.0, 0.0, 1.0)  # semitones; the piano has every third note
+SUNG_SHIFTS = (-0.5, -0.25, 0.0, 0.25, 0.5)  # semitones
+PIANO_SHIFTS = (-1.0, 0.0, 1.0)  # the piano has every third note
 POOL = 16  # batches within which recordings of like length are put together
 LONGEST_SECONDS = 1.2  # of a recording that is trained on
 JUDGED_SAMPLES = 60_000  # of a batch while judging
@@ -135,13 +136,14 @@ class Speech(Task):
     """channels of the conditioning"""
     training: Training = field(
         default_factory=lambda: Training(
-            epochs=8,
+            epochs=14,
             batch_size=2,
             learning_rate=2e-3,
             weight_decay=0.0,
-            schedule="constant",
+            schedule="linear",
+            warmup=0.02,
             clip=1.0,
-            ema=0.995,
+            ema=0.998,
             precision="auto",
             keep="last",
         )
