@@ -123,10 +123,10 @@ def make() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(contextlib.chdir(folder))
         photograph(seed=7).save("photo.jpg", quality=82)
+        shape_on_a_wall(seed=3).save("shape.png")
         if not Path("docs").exists():
             Path("docs").symlink_to(DOCS)
         said = {name: run(command) for name, command in commands.items()}
-        shape_on_a_wall(seed=3).save("shape.png")
         PICTURES.mkdir(exist_ok=True)
         (PICTURES / "photo.jpg").write_bytes(Path("photo.jpg").read_bytes())
         for name, path in MADE.items():
