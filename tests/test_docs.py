@@ -7,6 +7,7 @@ the folder of the pages and ``photo.png`` a photograph.
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import re
 import runpy
@@ -25,6 +26,7 @@ from PIL import Image
 from pellucid import errors
 from pellucid.cli.main import VERBS, main
 from pellucid.datasets import shapes
+from pellucid.plots import canvas
 from pellucid.tasks import TASKS
 from pellucid.zoo import released
 
@@ -38,6 +40,9 @@ TINY = {
     "compare": ["--setting", "tiny", "--steps", "4", "--seeds", "1"],
     "lr-find": ["--setting", "tiny", "--range-steps", "20"],
 }
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAG7buVgAAAABJRU5ErkJggg=="
+)  # a picture of one pixel
 PYTHON = {'train("digits")': 'train(pellucid.setting("digits", "tiny"))'}
 OPENS_NETWORK = ("evaluate", "predict", "explain", "walk", "trace", "export")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -73,6 +78,9 @@ def folder(tmp_path, monkeypatch):
     shapes.write(tmp_path / "photos", each=12)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(
+        canvas, "png", lambda figure: DOT
+    )  # tests/test_tasks.py and tests/plots look at pictures
     return tmp_path
 
 

@@ -271,7 +271,6 @@ def test_training_does_not_import_the_compiler_of_torch(task, tmp_path):
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (("sentences", "a good film"), "positive"),
         (("translation", "ein Mann"), "man"),
         (("speech", "seven", "--out", "said.wav"), "says: seven"),
     ],
