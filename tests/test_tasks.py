@@ -12,6 +12,7 @@ from pellucid import checks, sound
 from pellucid.cli.arguments import find_kind
 from pellucid.cli.main import VERBS, main
 from pellucid.datasets import recordings
+from pellucid.plots import canvas
 from pellucid.tasks import TASKS
 from pellucid.tasks.digits import tiny
 
@@ -58,6 +59,12 @@ ABOUT_NO_TASK = {"list", "doctor", "data", "train", "studio", "trace"}  # train 
 
 def named(task: str) -> str:
     return Path(task).stem
+
+
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch):
+    """Draw the pictures with fewer pixels: what is in them is looked at in tests/plots."""
+    monkeypatch.setattr(canvas, "DOTS_PER_INCH", 30)
 
 
 @pytest.fixture(scope="module", params=[*TASKS, STRANGER], ids=named)
