@@ -308,13 +308,13 @@ def test_leaving_the_cropping_out_changes_what_the_network_gets(studio, open_pag
 
 
 def test_digits_redrawn_on_the_pad_are_read_as_well_as_the_recorded_ones_and_quickly(studio, open_page):
-    count = 60
+    count = 200
     images, labels = (each[:count] for each in mnist.test())
     page = open_page(studio, place(CNN, "use", "draw"))
     answers, times = pad.redrawn(page, images, seed=1)
     redrawn = np.mean([name == str(label) for name, label in zip(answers, labels, strict=True)])
     plain = pad.plainly("digits/cnn", images, labels)
-    assert redrawn >= plain - 0.02  # one digit; benchmarks/pad.py takes all 10,000
+    assert redrawn >= plain - 0.005  # one digit; benchmarks/pad.py takes all 10,000
     assert (
         np.median(times) <= 500
     )  # ms, on whatever machine this is; benchmarks/pad.py measures the bar of 50
