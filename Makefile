@@ -48,6 +48,7 @@ clean:
 
 $(VENV)/bin/python:
 	python3 -m venv $(VENV)
+	$(INSTALL) --upgrade pip  # Python 3.11 brings one that needs twice the time to choose among many wheels
 
 $(VENV)/.plain: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[export]'
