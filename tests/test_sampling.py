@@ -12,7 +12,7 @@ from pellucid.sampling import Draw
 
 def network(kernel=2, dilations=(1, 2, 4, 1), **sizes):
     torch.manual_seed(0)
-    sizes = {"residual": 6, "gate": 5, "skip": 7, "condition": 4, "frame": 8, **sizes}
+    sizes = {"residual": 6, "gate": 5, "skip": 7, "condition": 4, "frame": 8, "phases": True, **sizes}
     net = WaveNet(3, 20, 10, kernel=kernel, dilations=dilations, **sizes)
     with torch.no_grad():
         for parameter in net.parameters():
@@ -21,12 +21,14 @@ def network(kernel=2, dilations=(1, 2, 4, 1), **sizes):
 
 
 def asked(length, lanes=1):
-    """Return conditioning that changes with every frame, so that an index off by one is seen."""
-    inputs = torch.zeros(lanes, 4, length)
+    """Return conditioning that changes with every frame or sample, so that an index off by one is seen."""
+    inputs = torch.zeros(lanes, 6, length)
     frames = torch.arange(-(-length // 8))
     inputs[:, 1] = torch.arange(lanes)[:, None] % 3
     inputs[:, 2] = ((frames * 7.3) % 19).repeat_interleave(8)[:length]
     inputs[:, 3] = ((frames * 3.1) % 9).repeat_interleave(8)[:length]
+    turned = torch.arange(length) * 0.7 + torch.arange(lanes)[:, None]
+    inputs[:, 4:] = torch.stack([turned.sin(), turned.cos()], 1)
     return inputs
 
 
@@ -47,10 +49,13 @@ def test_cached_and_naive_draw_the_same_4000_samples_in_float64(kernel):
     assert torch.equal(short[0], sampling.generate(net, inputs[:, :, :200], Draw(seed=3), engine="torch")[0])
 
 
-@pytest.mark.parametrize(("kernel", "kind"), [(2, "float32"), (3, "float64")])  # each is compiled anew
-def test_the_fused_step_has_the_logits_of_the_network(kernel, kind):
+@pytest.mark.parametrize(
+    ("kernel", "kind", "phases"), [(2, "float32", True), (2, "float32", False), (3, "float64", True)]
+)  # each kernel is compiled anew
+def test_the_fused_step_has_the_logits_of_the_network(kernel, kind, phases):
     fused = pytest.importorskip("pellucid.fused")
-    net, inputs = network(kernel, (1, 2, 4)).to(getattr(torch, kind)), asked(800, lanes=3)
+    net = network(kernel, (1, 2, 4), phases=phases).to(getattr(torch, kind))
+    inputs = asked(800, lanes=3)[:, : 6 if phases else 4]
     uniform = Draw(seed=5).uniform(3, 800)
     codes, logits = fused.generate(net, inputs, 1.0, 1.0, uniform, keep=True)
     whole = inputs.to(logits.dtype).clone()
@@ -68,7 +73,7 @@ def test_the_fused_step_has_the_logits_of_the_network(kernel, kind):
 
 
 def test_conditioning_that_is_off_by_one_frame_is_seen():
-    net, inputs = network().double(), asked(80)
+    net, inputs = network(condition=8).double(), asked(80)  # eight channels: some pass the ReLU in every frame
     late = inputs.clone()
     late[:, 1:] = inputs[:, 1:].roll(8, 2)
     draw = Draw(temperature=0)
@@ -79,6 +84,17 @@ def test_conditioning_that_is_off_by_one_frame_is_seen():
     others = [score for score, _ in sampling.steps(net, moved, draw, draw.uniform(1, 80))]
     same = [torch.equal(a, b) for a, b in zip(logits, others, strict=True)]
     assert same.index(False) == 72 - 4 * 8
+
+
+def test_the_phase_of_a_sample_moves_its_own_logits_first():
+    net, inputs = network().double(), asked(80)
+    other = inputs.clone()
+    other[:, 4:, 50] *= -1
+    uniform = Draw().uniform(1, 80)
+    before, after = (
+        [score for score, _ in sampling.steps(net, given, Draw(), uniform)] for given in (inputs, other)
+    )
+    assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)].index(False) == 50
 
 
 def test_a_batch_draws_what_each_of_its_lanes_draws_alone():

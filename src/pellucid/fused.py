@@ -43,12 +43,14 @@ def generate(
 
     Args:
         network: a ``WaveNet`` on the CPU, float32 or float64.
-        inputs: ``(N, 4, T)``, of which the conditioning is read.
+        inputs: ``(N, 6, T)``, of which all but the codes is read; ``(N, 4, T)`` without phases.
         uniform: ``(N, T)`` float64 in [0, 1).
     """
     weights = packed(network)
     kind = weights[0].dtype
-    conditioning = network.conditioning(inputs.to(network.last.weight.dtype)).detach().numpy()
+    inputs = inputs.to(network.last.weight.dtype)
+    conditioning = network.conditioning(inputs).detach().numpy()
+    told = np.ascontiguousarray(network.phases(inputs).numpy())
     lanes, length = len(inputs), inputs.shape[2]
     codes = np.zeros((lanes, length), np.int64)
     logits = np.zeros((lanes, length if keep else 0, 256), kind)
@@ -60,8 +62,8 @@ def generate(
     parts = [slice(start, min(start + size, lanes)) for start in range(0, lanes, size)]
 
     def speak(part: slice) -> None:
-        run(*weights, np.ascontiguousarray(conditioning[part]), network.frame, constants, numbers[part],
-            temperature, nucleus, codes[part], logits[part])  # fmt: skip
+        run(*weights, np.ascontiguousarray(conditioning[part]), told[part], network.frame, constants,
+            numbers[part], temperature, nucleus, codes[part], logits[part])  # fmt: skip
 
     if threads == 1:
         for part in parts:
@@ -86,6 +88,7 @@ def packed(network: Any) -> tuple[np.ndarray, ...]:
     return (
         np.ascontiguousarray(network.first.taps.detach().numpy()),
         network.first.bias.detach().numpy(),
+        turned(network.first.bias[:, None][:, :0] if network.phase is None else network.phase.weight),
         stack([layer.convolution.weight.T for layer in layers]),
         stack([layer.out.weight.T for layer in layers]),
         stack([layer.out.bias for layer in layers]),
@@ -116,8 +119,8 @@ def compiled(kernel: int, residual: int, gate: int, skip: int, layers: int, kind
 
     @numba.njit(nogil=True, fastmath={"contract", "nsz"}, cache=True)
     def speak(
-        taps, bias, convolutions, outs, out_biases, weights1, bias1, weights2, bias2, dilations, conditioning,
-        frame, constants, uniform, temperature, nucleus, codes, logits,
+        taps, bias, phase, convolutions, outs, out_biases, weights1, bias1, weights2, bias2, dilations,
+        conditioning, phases, frame, constants, uniform, temperature, nucleus, codes, logits,
     ):  # fmt: skip
         lanes, length = codes.shape
         zero = constants[0]
@@ -137,8 +140,8 @@ def compiled(kernel: int, residual: int, gate: int, skip: int, layers: int, kind
                     if known >= 0:
                         for j in range(residual):
                             x[n, j] += taps[tap, codes[n, known], j]
-                for j in range(skip):
-                    skips[n, j] = zero
+            multiply(phases[:, at], phase, x, lanes, len(phase), residual)
+            skips[:] = zero
             for layer in range(layers):
                 size, start = sizes[layer], starts[layer]
                 for tap in range(kernel - 1):

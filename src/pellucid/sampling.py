@@ -62,7 +62,7 @@ class Draw:
 
 
 def generate(network: Any, inputs: Tensor, draw: Draw | None = None, *, engine: Engine = "auto") -> Tensor:
-    """Draw the codes of every sample: ``(N, 4, T)`` conditioning -> ``(N, T)`` int64.
+    """Draw the codes of every sample: ``(N, 6, T)`` conditioning -> ``(N, T)`` int64.
 
     Args:
         network: a ``WaveNet``; its codes row in ``inputs`` is not read.
@@ -126,12 +126,15 @@ class Past:
         codes: ``(N, kernel)`` int64, the last codes, oldest first; -1 before the first sample.
         queues: of each layer ``(N, (kernel - 1) * dilation, residual)``, a ring that ``at`` points into.
         at: samples drawn so far.
+        conditioning: ``(N, T / frame, layers * 2 * gate)`` of the whole utterance.
+        phases: ``(N, T, 2)``, or ``(N, T, 0)`` where the network takes none.
     """
 
     codes: Tensor
     queues: list[Tensor]
+    conditioning: Tensor = field(repr=False)
+    phases: Tensor = field(repr=False)
     at: int = 0
-    conditioning: Tensor | None = field(default=None, repr=False)
 
     @classmethod
     def before(cls, network: Any, inputs: Tensor) -> Past:
@@ -143,18 +146,19 @@ class Past:
             for dilation in network.dilations
         ]
         codes = torch.full((lanes, network.kernel), -1)
-        conditioning = network.conditioning(inputs.to(weight.dtype))
-        return cls(codes, queues, 0, conditioning)
+        inputs = inputs.to(weight.dtype)
+        return cls(codes, queues, network.conditioning(inputs), network.phases(inputs))
 
 
 def step(network: Any, past: Past) -> Tensor:
     """Return the logits of the next sample, ``(N, 256)``, and push what the layers saw into their queues."""
-    assert past.conditioning is not None
     first = network.first
     x = first.bias.expand(len(past.codes), -1)
     for tap, rows in enumerate(first.taps):
         known = past.codes[:, tap]
         x = x + functional.embedding(known.clamp(min=0), rows) * (known >= 0).to(x.dtype)[:, None]
+    if network.phase is not None:
+        x = x + network.phase(past.phases[:, past.at])
     frame = past.conditioning[:, past.at // network.frame].chunk(len(network.layers), 1)
     skips: Tensor | None = None
     for layer, queue, condition in zip(network.layers, past.queues, frame, strict=True):
@@ -193,8 +197,7 @@ def naive(network: Any, inputs: Tensor, draw: Draw, uniform: Tensor) -> Tensor:
     for at in range(inputs.shape[2]):
         needed = -(-(at + 1) // network.frame) * network.frame
         conditioning = network.conditioning(whole)[:, : needed // network.frame]
-        x = network.first(whole[:, 0, :needed].long())
-        logits = network.after(x, conditioning)[:, at]
+        logits = network.after(network.begin(whole[:, :, :needed]), conditioning)[:, at]
         whole[:, 0, at] = choose(logits, uniform[:, at], draw).to(whole.dtype)
     return whole[:, 0].long()
 

@@ -90,12 +90,14 @@ class Task(ABC):
 
     Class attributes:
         name: how the command line calls it.
+        earlier: what fields that came later were in the runs that do not state them.
         goal: the validation score that picks the best weights; larger is better unless it starts with "-".
         takes: how what a person gives becomes one raw input.
         gives: what an answer is: "classes", "text", "sound" or "actions".
     """
 
     name: ClassVar[str]
+    earlier: ClassVar[dict[str, Any]] = {}
     goal: ClassVar[str] = "accuracy"
     takes: ClassVar[Input]
     gives: ClassVar[str] = "classes"

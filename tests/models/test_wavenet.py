@@ -10,17 +10,19 @@ from pellucid.tasks.speech import Speech, paper
 
 def network(kernel=2, dilations=(1, 2, 4, 1, 2), **sizes):
     torch.manual_seed(0)
-    sizes = {"residual": 6, "gate": 5, "skip": 7, "condition": 4, "frame": 4, **sizes}
+    sizes = {"residual": 6, "gate": 5, "skip": 7, "condition": 4, "frame": 4, "phases": True, **sizes}
     return WaveNet(3, 20, 10, kernel=kernel, dilations=dilations, **sizes).double().eval()
 
 
 def inputs(length=40, batch=2):
     generator = torch.Generator().manual_seed(1)
-    whole = torch.zeros(batch, 4, length, dtype=torch.double)
+    whole = torch.zeros(batch, 6, length, dtype=torch.double)
     whole[:, 0] = torch.randint(0, 256, (batch, length), generator=generator)
     whole[:, 1] = torch.arange(batch)[:, None]
     whole[:, 2] = torch.linspace(2, 15.5, length // 4).repeat_interleave(4)
     whole[:, 3] = torch.linspace(0, 8.25, length // 4).repeat_interleave(4)
+    turned = torch.arange(length, dtype=torch.double) * 0.7 + torch.arange(batch)[:, None]
+    whole[:, 4:] = torch.stack([turned.sin(), turned.cos()], 1)
     return whole
 
 
@@ -33,7 +35,8 @@ def reach(net, at, length=40):
     for tap in range(kernel):
         age = kernel - tap
         x = x + functional.pad(hot @ taps[tap], (0, 0, age, 0))[:, :length]
-    torch.testing.assert_close(x, net.first(whole[:, 0].long()))
+    x = x + whole[:, 4:].transpose(1, 2) @ net.phase.weight.T
+    torch.testing.assert_close(x, net.begin(whole))
     net.after(x, net.conditioning(whole))[0, at].sum().backward()
     return hot.grad[0].abs().sum(1).nonzero()[:, 0].tolist()
 
@@ -55,6 +58,21 @@ def test_a_changed_sample_changes_the_next_logits_and_none_up_to_its_own():
     assert torch.equal(before[:, :21], after[:, :21])
     assert (before[:, 21] != after[:, 21]).any()
     assert torch.equal(before[:, 20 + net.receptive_field + 1 :], after[:, 20 + net.receptive_field + 1 :])
+
+
+def test_the_phase_of_a_sample_is_seen_by_its_own_logits_and_those_after_it():
+    net, whole = network(), inputs(batch=1).requires_grad_()
+    net(whole)[0, 30].sum().backward()
+    seen = whole.grad[0, 4:].abs().sum(0).nonzero()[:, 0].tolist()
+    assert (seen[0], seen[-1]) == (30 - (1 + 2 + 4 + 1 + 2), 30)  # the layers' dilations; not the first layer
+
+
+def test_without_phases_four_rows_are_enough_and_nothing_else_is_asked_for():
+    net = network(phases=False)
+    assert torch.equal(net(inputs()[:, :4]), net(inputs()))
+    other = network().state_dict()
+    assert set(other) - set(net.state_dict()) == {"phase.weight"}
+    assert all(torch.equal(other[name], weight) for name, weight in net.state_dict().items())
 
 
 def test_the_paper_s_stack_of_ten_layers_has_its_receptive_field():

@@ -2,19 +2,24 @@
 
 import json
 import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from pellucid import config
 from pellucid.cli.main import main
 from pellucid.datasets import mulaw, recordings, utterances
 from pellucid.errors import DataError, UsageError
 from pellucid.sampling import Draw
 from pellucid.tasks.speech import KNOTS, Speech, tiny
 from pellucid.verbs import speech
+from pellucid.verbs.predict import prepared
 from pellucid.verbs.speech import Request
-from pellucid.verbs.trained import Ready
+from pellucid.verbs.trained import Ready, restored
+from pellucid.verbs.utterance import utter
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +36,7 @@ def test_a_row_becomes_codes_and_conditioning_of_whole_frames(ready):
     inputs, targets = ready.task.prepare(
         torch.from_numpy(utterances.row(codes, 1, 1, 60.5))[None], facts=ready.facts
     )
-    assert inputs.shape == (1, 4, 160)
+    assert inputs.shape == (1, 6, 160)
     assert targets[0, :90].tolist() == codes.tolist()
     assert (targets[0, 90:] == -1).all()
     assert inputs[0, 0, :90].tolist() == codes.tolist()
@@ -40,6 +45,63 @@ def test_a_row_becomes_codes_and_conditioning_of_whole_frames(ready):
     assert (inputs[0, 3] == 40.5).all()  # row r is MIDI r + 20
     places = (inputs[0, 2, ::80] - KNOTS) / (KNOTS - 1)
     assert places.tolist() == pytest.approx([0.25, 0.75])  # middles of the two frames of unit 1
+
+
+def test_the_phase_of_a_recording_is_that_of_its_own_fundamental():
+    time = np.arange(8000) / 8000
+    hertz = 110 * 2 ** ((20 + 30 * np.sin(2 * np.pi * 5.5 * time)) / 1200)  # vibrato, and 20 cents too high
+    phase = 1.3 + 2 * np.pi * np.cumsum(hertz) / 8000
+    wave = 0.1 * np.cos(phase) + 0.2 * np.cos(2 * phase + 1) + 0.2 * np.cos(3 * phase + 2)
+    codes = mulaw.encode(wave + 0.01 * np.random.default_rng(0).standard_normal(8000))
+    sine, cosine = utterances.phases(torch.from_numpy(codes)[None], torch.tensor([25000]), 8000)[0].numpy()
+    apart = np.angle(np.exp(1j * phase) * (cosine - 1j * sine))[400:-400]
+    assert np.abs(apart).max() < 0.25
+    assert abs(apart.mean()) < 0.02
+    assert np.allclose(sine**2 + cosine**2, 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_the_phase_of_what_is_still_to_be_sung_or_was_made_is_that_of_the_pitch(ready, made):
+    length = 80_000  # so long that float32 would have lost the phase
+    codes = np.random.default_rng(0).integers(0, 256, length) if made else np.full(length, mulaw.SILENCE)
+    row = torch.from_numpy(utterances.row(codes, 1, 1, 60.123, made=made))[None]
+    inputs, _ = ready.task.prepare(row, facts=ready.facts)
+    phase = 2 * np.pi * 440 * 2 ** ((60.123 - 69) / 12) * np.arange(length) / 8000
+    assert np.abs(inputs[0, 4].numpy() - np.sin(phase)).max() < 1e-4
+    assert np.abs(inputs[0, 5].numpy() - np.cos(phase)).max() < 1e-4
+    assert (inputs[0, 3] == 40.123).all()
+
+
+def test_digits_have_no_phase_whatever_stands_beside_them(ready):
+    codes = np.random.default_rng(0).integers(0, 256, 800)
+    rows = np.stack([utterances.row(codes, 1, 1, pitch) for pitch in (None, 50.0, None)])
+    inputs, _ = ready.task.prepare(torch.from_numpy(rows), facts=ready.facts)
+    alone, _ = ready.task.prepare(torch.from_numpy(rows[1:2]), facts=ready.facts)
+    assert (inputs[[0, 2], 4:] == 0).all()
+    assert torch.equal(inputs[1:2], alone)
+    assert (inputs[1, 4:].square().sum(0) - 1).abs().max() < 1e-5
+    assert (
+        replace(ready.task, phases=False).prepare(torch.from_numpy(rows), facts=ready.facts)[0].shape[1] == 4
+    )
+
+
+def test_what_was_sung_is_looked_into_with_the_phase_that_it_was_drawn_with(ready):
+    ready = Ready(task=ready.task, network=ready.network, facts={**ready.facts, "sustained": ["low"]})
+    request = Request(melody="C3:0.5", tempo=60, vowel="low")
+    found = utter(ready, request, Draw(seed=1))
+    logits = ready.network(prepared(ready, found.row))[0, : len(found.codes)]
+    assert (logits - found.logits).abs().max() < 1e-4
+    assert np.array_equal(found.samples, mulaw.decode(found.row[utterances.HEADER :] - 1))
+
+
+def test_a_run_from_before_phases_is_opened_without_them():
+    task = tiny()
+    stated = {"task": "speech", **config.to_json(task)}
+    training = stated.pop("training")
+    run = SimpleNamespace(path="run", task=stated, training=training)
+    assert restored(run) == task
+    del stated["phases"]
+    assert restored(run) == replace(task, phases=False)
 
 
 def test_a_note_stays_in_its_middle_however_long_it_is():

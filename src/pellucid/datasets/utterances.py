@@ -1,7 +1,8 @@
 """Utterances as rows of whole numbers: who, what, which pitch, and the mu-law codes.
 
 All numbers are one larger than what they mean, so that 0 can stand after the end of a row: voice, unit (what
-is said), thousandths of a row of the pitch table, codes.
+is said), thousandths of a row of the pitch table, codes. The pitch of what a network made is negative,
+because the phase of such a sound is known: it is the one that was asked for.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from pellucid.errors import DataError
 HEADER = 3  # numbers before the codes
 PITCHES, LOWEST_PITCH = 81, 20  # rows of the table; row r is MIDI r + 20, and row 0 means none
 ONSET_FRAMES = 24  # of a note, over which it begins; as many in which it ends
+BAND = 6  # the deviation of the filter that follows a fundamental is this part of it: three semitones
+FAINT = 1e-6  # amplitude of the asked fundamental that stands in where there is none
 
 
 def rows(found: Sequence[Recording], facts: dict[str, Any]) -> Ragged:
@@ -39,9 +42,10 @@ def blank(length: int, voice: int, unit: int, pitch: float | None) -> np.ndarray
     return row(np.full(length, mulaw.SILENCE), voice, unit, pitch)
 
 
-def row(codes: np.ndarray, voice: int, unit: int, pitch: float | None) -> np.ndarray:
-    """Return one raw sample: header and codes, each plus one."""
-    return np.concatenate([[voice + 1, unit + 1, pitch_row(pitch) + 1], codes + 1]).astype(np.int32)
+def row(codes: np.ndarray, voice: int, unit: int, pitch: float | None, *, made: bool = False) -> np.ndarray:
+    """Return one raw sample: header and codes, each plus one; ``made`` by a network, from the asked phase."""
+    asked = -pitch_row(pitch) if made else pitch_row(pitch)
+    return np.concatenate([[voice + 1, unit + 1, asked + 1], codes + 1]).astype(np.int32)
 
 
 def pitch_row(pitch: float | None) -> int:
@@ -61,6 +65,37 @@ def places(frames: int, counts: Tensor, notes: Tensor) -> Tensor:
     onset, end = at / edge, (counts[:, None] - at) / edge
     held = 0.5 * torch.minimum(onset, torch.ones(())) + 0.5 * (1 - torch.minimum(end, torch.ones(())))
     return torch.where(notes[:, None], held, words).clamp(0, 1)
+
+
+def phases(codes: Tensor, pitch: Tensor, rate_hz: int) -> Tensor:
+    """Return sine and cosine of the phase of the fundamental at each sample, ``(N, 2, T)`` float32.
+
+    Of a recording it is the phase of its own fundamental, vibrato and all: that of the sound behind a
+    Gaussian filter around the known pitch f, without negative frequencies. The filter looks some hundredths
+    of a second back and ahead. Of silence, and of what a network made, it is that of the pitch alone,
+    2 pi f t. Without a pitch both are 0.
+
+    Args:
+        codes: ``(N, T)`` mu-law codes, silence after the end.
+        pitch: ``(N,)`` thousandths of a row of the pitch table, 0 none, negative of what a network made.
+        rate_hz: samples a second.
+    """
+    found = torch.zeros(len(codes), 2, codes.shape[1])
+    (chosen,) = pitch.nonzero(as_tuple=True)
+    if not len(chosen):
+        return found
+    pitch = pitch[chosen].double()
+    hertz = 440 * 2 ** ((pitch.abs() / 1000 + LOWEST_PITCH - 69) / 12)[:, None]
+    turns = hertz * torch.arange(codes.shape[1]) / rate_hz
+    asked = torch.polar(torch.full((), FAINT), 2 * torch.pi * (turns % 1).float())
+    amplitudes = torch.from_numpy(mulaw.decode(np.arange(mulaw.LEVELS)))
+    sound = (amplitudes - amplitudes[mulaw.SILENCE])[codes[chosen]] * (pitch > 0)[:, None]
+    size = codes.shape[1] + rate_hz // 10  # what runs over the end must not come in at the beginning
+    away = (torch.arange(size // 2 + 1) * rate_hz / size - hertz) / hertz * BAND
+    band = torch.fft.ifft(torch.fft.rfft(sound, size) * (-0.5 * away.float() ** 2).exp(), size)
+    heard = torch.sgn(band[:, : codes.shape[1]] + asked)
+    found[chosen] = torch.stack([heard.imag, heard.real], 1)
+    return found
 
 
 def sustained(unit: Tensor, facts: dict[str, Any]) -> Tensor:

@@ -2,8 +2,9 @@
 
 Causal convolutions with doubling dilation, gated units, residual and skip paths, a 256-way softmax over
 mu-law codes. Who speaks conditions the whole utterance; what is said, where in it, and the pitch condition
-every frame (section 2.5). The only shift by one sample is in ``First``: everything after it looks at the
-present and the past of its own input.
+every frame (section 2.5). Which part of its period a note is in can be told at every sample, as the sine
+excitation of neural source-filter models does (Wang et al. 2019, arXiv:1904.12088). The only shift by one
+sample is in ``First``: everything after it looks at the present and the past of its own input.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pellucid.models.convolution import convolution
 
 LEVELS = 256  # mu-law codes
 SKIP_GAIN = 3.0  # of the first weights of the skips: the head sees something at once
-CODES, VOICE, PLACE, PITCH = range(4)  # rows of the input
+CODES, VOICE, PLACE, PITCH, SINE, COSINE = range(6)  # rows of the input; the last two are the phase
 
 
 class WaveNet(nn.Module):
@@ -37,6 +38,7 @@ class WaveNet(nn.Module):
         dilations: of each layer, in samples.
         condition: channels of the conditioning.
         frame: samples that share one conditioning.
+        phases: the phase of the pitch comes in at every sample.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class WaveNet(nn.Module):
         dilations: Sequence[int] = (1, 2, 4, 8, 16, 32, 64, 128, 256) * 2,
         condition: int = 48,
         frame: int = 80,
+        phases: bool = False,
     ):
         super().__init__()
         self.frame, self.kernel, self.dilations = frame, kernel, tuple(dilations)
@@ -62,6 +65,8 @@ class WaveNet(nn.Module):
         self.before_last = nn.Linear(skip, skip)
         self.last = nn.Linear(skip, LEVELS)
         self._begin_smooth()
+        # the last, so that a seed gives the others the same weights with and without it
+        self.phase = nn.Linear(2, residual, bias=False) if phases else None
 
     def _begin_smooth(self) -> None:
         """Let neighbouring codes have like rows and like logits at first: mixtures of slow cosines.
@@ -87,10 +92,20 @@ class WaveNet(nn.Module):
         """Return ``(N, T, 256)`` logits of the codes in ``inputs``, each from the codes before it.
 
         Args:
-            inputs: ``(N, 4, T)`` float32: mu-law code, voice, place, pitch; T is a multiple of ``frame``, and
-                the last three are read at the first sample of each frame.
+            inputs: ``(N, 6, T)`` float32: mu-law code, voice, place, pitch, sine and cosine of the phase;
+                ``(N, 4, T)`` without phases. T is a multiple of ``frame``, and voice, place and pitch are
+                read at the first sample of each frame.
         """
-        return self.after(self.first(inputs[:, CODES].long()), self.conditioning(inputs))
+        return self.after(self.begin(inputs), self.conditioning(inputs))
+
+    def begin(self, inputs: Tensor) -> Tensor:
+        """Return what the layers see: the codes before a sample, and its phase: ``(N, T, residual)``."""
+        x = self.first(inputs[:, CODES].long())
+        return x if self.phase is None else x + self.phase(self.phases(inputs))
+
+    def phases(self, inputs: Tensor) -> Tensor:
+        """Return sine and cosine of the phase of each sample, ``(N, T, 2)``; of four rows ``(N, T, 0)``."""
+        return inputs[:, SINE : COSINE + 1].transpose(1, 2)
 
     def conditioning(self, inputs: Tensor) -> Tensor:
         """Return what is added inside the gates, frame by frame: ``(N, T / frame, layers * 2 * gate)``."""
@@ -98,7 +113,7 @@ class WaveNet(nn.Module):
         return self.conditions(self.condition(frames[:, VOICE].long(), frames[:, PLACE], frames[:, PITCH]))
 
     def after(self, x: Tensor, conditioning: Tensor) -> Tensor:
-        """Return the logits, ``(N, T, 256)``, after the first convolution: ``(N, T, residual)``."""
+        """Return the logits, ``(N, T, 256)``, of what ``begin`` gives: ``(N, T, residual)``."""
         if self.training:
             return self.head(stack.run(x, conditioning, self.layers, self.frame, _arithmetic(x)))
         skips: Tensor | None = None

@@ -109,6 +109,7 @@ class Speech(Task):
 
     name: ClassVar[str] = "speech"
     goal: ClassVar[str] = "-bits"
+    earlier: ClassVar[dict[str, Any]] = {"phases": False}
     takes: ClassVar[ScriptInput] = ScriptInput(into=read_script)
     gives: ClassVar[str] = "sound"
 
@@ -134,6 +135,8 @@ class Speech(Task):
     """how often the dilations begin again at 1"""
     condition: int = 48
     """channels of the conditioning"""
+    phases: bool = True
+    """tell the network the phase of the asked pitch at every sample"""
     training: Training = field(
         default_factory=lambda: Training(
             epochs=14,
@@ -228,7 +231,11 @@ class Speech(Task):
         facts: dict[str, Any],
         draws: Draws | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Lay out codes and conditioning: ``(N, 3 + L)`` -> ``(N, 4, T)`` float32, T in whole frames.
+        """Lay out codes and conditioning: ``(N, 3 + L)`` -> ``(N, 6, T)`` float32, T in whole frames.
+
+        The last two rows are sine and cosine of the phase of the pitch (``utterances.phases``); without them
+        there are four. The phase of a recorded note is measured: this conditioning looks at the recording, as
+        every measured pitch does. Digits have none, so their bits owe nothing to it.
 
         Targets are the codes, ``(N, T)``, -1 after the end; they do not depend on what comes in as targets.
         """
@@ -248,16 +255,19 @@ class Speech(Task):
         place = unit[:, None] * KNOTS + utterances.places(
             frames, counts, utterances.sustained(unit, facts)
         ) * (KNOTS - 1)
-        whole = torch.empty(len(inputs), 4, frames, frame)
-        whole[:, 0] = codes.masked_fill(codes < 0, mulaw.SILENCE).view(-1, frames, frame)
+        whole = torch.empty(len(inputs), 6 if self.phases else 4, frames, frame)
+        heard = codes.masked_fill(codes < 0, mulaw.SILENCE)
+        whole[:, 0] = heard.view(-1, frames, frame)
         whole[:, 1] = voice[:, None, None]
         whole[:, 2] = place[:, :, None]
-        whole[:, 3] = pitch[:, None, None] / 1000
+        whole[:, 3] = pitch.abs()[:, None, None] / 1000
+        if self.phases:
+            whole[:, 4:] = utterances.phases(heard, pitch, facts["rate_hz"]).view(-1, 2, frames, frame)
         ended = torch.arange(codes.shape[1]) >= lengths[:, None]
         return whole.flatten(2), codes.masked_fill(ended, IGNORED)
 
     def model(self, facts: dict[str, Any]) -> WaveNet:
-        """Build the network: ``(N, 4, T)`` -> ``(N, T, 256)`` logits of each sample."""
+        """Build the network: ``(N, 6, T)`` -> ``(N, T, 256)`` logits of each sample."""
         return WaveNet(
             len(facts["voices"]),
             len(facts["units"]) * KNOTS,
@@ -269,6 +279,7 @@ class Speech(Task):
             dilations=[2**i for i in range(self.doublings)] * self.blocks,
             condition=self.condition,
             frame=facts["frame"],
+            phases=self.phases,
         )
 
     def loss(self, outputs: Tensor, targets: Tensor, facts: dict[str, Any]) -> Tensor:
@@ -309,7 +320,7 @@ class Speech(Task):
         return found
 
     def ask(self, network: nn.Module, inputs: Tensor, facts: dict[str, Any]) -> Tensor:
-        """Speak: ``(N, 4, T)`` conditioning -> ``(N, T)`` codes, as long as the inputs, seed 0."""
+        """Speak: ``(N, 6, T)`` conditioning -> ``(N, T)`` codes, as long as the inputs, seed 0."""
         return sampling.generate(network, inputs)
 
     def answer(self, output: Tensor, facts: dict[str, Any]) -> SoundAnswer:
@@ -370,5 +381,6 @@ def paper() -> Speech:
     """
     training = Training(epochs=30, batch_size=8, optimizer="adam", learning_rate=1e-3, schedule="constant")
     return Speech(
-        rate=16000, own=".", residual=32, gate=32, skip=512, doublings=10, blocks=3, training=training
-    )
+        rate=16000, own=".", residual=32, gate=32, skip=512, doublings=10, blocks=3, phases=False,
+        training=training,
+    )  # fmt: skip

@@ -140,7 +140,7 @@ def timed(
 
 
 def batch(ready: Ready, rows: Sequence[np.ndarray]) -> Tensor:
-    """Return raw rows of different lengths as one prepared batch: ``(N, 4, T)``."""
+    """Return raw rows of different lengths as one prepared batch: ``(N, 6, T)``."""
     whole = np.zeros((len(rows), max(map(len, rows))), np.int32)
     for line, row in zip(whole, rows, strict=True):
         line[: len(row)] = row
@@ -361,7 +361,7 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
 def _gradient(network: Any, inputs: Tensor, moment: int) -> np.ndarray:
     """Return the norm of the gradient of one log-probability for each sample in the receptive field."""
     with torch.enable_grad():
-        x = network.first(inputs[:, 0].long()).detach().requires_grad_()
+        x = network.begin(inputs).detach().requires_grad_()
         score = network.after(x, network.conditioning(inputs).detach())[0, moment]
         chosen = score.log_softmax(0)[int(inputs[0, 0, moment])]
         (found,) = torch.autograd.grad(chosen, x)

@@ -169,7 +169,7 @@ def restored(run: Run, kind: type[Task] | None = None) -> Task:
         kind = tasks.find(name)
     if kind.name != name:
         raise RunError(f'{run.path}: the run belongs to the task "{name}", not to "{kind.name}"')
-    fields = {key: value for key, value in run.task.items() if key != "task"}
+    fields = kind.earlier | {key: value for key, value in run.task.items() if key != "task"}
     return config.from_json(kind, {**fields, "training": run.training}, source=f"{run.path}/task.json")
 
 

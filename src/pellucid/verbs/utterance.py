@@ -84,5 +84,5 @@ def utter(ready: Ready, request: speech.Request, draw: Draw, *, engine: Engine =
     blank = utterances.blank(length, *places, unit.pitch)
     found = sampling.watched(ready.network, speech.batch(ready, [blank]), draw, engine=engine)
     codes, logits, uniform = (tensor[0, :length] for tensor in found)
-    row = utterances.row(codes.numpy(), *places, unit.pitch)
+    row = utterances.row(codes.numpy(), *places, unit.pitch, made=True)
     return Utterance(voice, unit, draw, codes, uniform, logits, row, int(facts["rate_hz"]))
