@@ -73,7 +73,8 @@ def test_the_fused_step_has_the_logits_of_the_network(kernel, kind, phases):
 
 
 def test_conditioning_that_is_off_by_one_frame_is_seen():
-    net, inputs = network(condition=8).double(), asked(80)  # eight channels: some pass the ReLU in every frame
+    net = network(condition=8).double()  # eight channels: some pass the ReLU in every frame
+    inputs = asked(80)
     late = inputs.clone()
     late[:, 1:] = inputs[:, 1:].roll(8, 2)
     draw = Draw(temperature=0)
