@@ -98,6 +98,20 @@ def test_a_score_is_value_low_high_and_n(documents, verb):
     assert score["n"] == {"evaluate": 200, "train": 50}[verb]
 
 
+def test_the_list_has_each_released_model_once_with_its_network(documents):
+    from pellucid.zoo import ZOO
+
+    models = {model["name"]: model for model in result(documents["list"])["released"]}
+    cards = [card.parent for card in ZOO.glob("*/*/README.md")]
+    assert len(result(documents["list"])["released"]) == len(cards)
+    assert {name: models[name]["network"] for name in ("digits/mlp", "speech/digits", "words/digits")} == {
+        "digits/mlp": "mlp",
+        "speech/digits": "wavenet",
+        "words/digits": "cnn",
+    }
+    assert [models[name]["short"] for name in ("digits/cnn", "digits/mlp")] == ["digits", None]
+
+
 def test_an_error_is_one_document_too(house):
     found = command(["--json", "predict", "run", "nosuch.png"])
     document = json.loads(found.out)

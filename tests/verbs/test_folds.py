@@ -54,7 +54,7 @@ def test_data_with_a_test_set_are_not_folded():
     from pellucid.verbs.trained import locate
     from pellucid.zoo import released
 
-    if "digits" not in released():
+    if "digits/cnn" not in released():
         pytest.skip("the zoo is empty")
     with pytest.raises(UsageError, match="test set of their own"):
         next(folds.cross_validate(open_trained(locate("digits")), 10))

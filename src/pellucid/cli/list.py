@@ -10,8 +10,8 @@ from pellucid.cli.arguments import Parser
 from pellucid.cli.screen import Screen
 from pellucid.errors import PellucidError
 from pellucid.run import Run
-from pellucid.tasks import NETWORKS, SUMMARIES
-from pellucid.zoo import released
+from pellucid.tasks import NETWORKS, SUMMARIES, network_of
+from pellucid.zoo import released, short_names, whole_name
 
 RUNS = Path("runs")
 
@@ -33,7 +33,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         ["task", "networks", "what"],
         [[name, ", ".join(NETWORKS[name]), text] for name, text in SUMMARIES.items()],
     )
-    models = [{"name": name, **_described(path)} for name, path in released().items()]
+    short = {whole_name(name): name for name in short_names()}
+    models = [{"name": name, "short": short.get(name), **_described(path)} for name, path in released().items()]
     screen.show("\n" + screen.strong("released models"))
     _show(models, screen)
     own = sorted(path.parent for path in RUNS.glob("*/task.json"))
@@ -53,7 +54,7 @@ def _described(path: Path) -> dict[str, Any]:
     state = "tested" if scores else "trained" if finished else "unfinished"
     return {
         "task": run.task.get("task"),
-        "network": run.task.get("network", ""),
+        "network": network_of(run.task),
         "scores": scores,
         "state": state,
     }
@@ -67,5 +68,6 @@ def _show(rows: list[dict[str, Any]], screen: Screen) -> None:
     for row in rows:
         name = next((each for each in HEADLINES if each in row["scores"]), None)
         said = HEADLINES[name].format(**row["scores"][name]) if name else row["state"]
-        cells.append([row["name"], row["task"], row["network"], said])
+        names = " or ".join(filter(None, (row["name"], row.get("short"))))
+        cells.append([names, row["task"], row["network"], said])
     screen.table(["name", "task", "network", "test"], cells)

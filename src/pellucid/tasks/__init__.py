@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import UsageError, near
 
@@ -55,6 +56,12 @@ SUMMARIES = {
     "speech": "speak digits and sing notes, raw audio sample by sample (WaveNet)",
     "words": "recognise spoken words: the voice user interface",
 }
+
+
+def network_of(task: Mapping[str, Any]) -> str:
+    """Return the network of a ``task.json``: what it says, or the only one that the task has; "" if unknown."""
+    known = NETWORKS.get(str(task.get("task")), ())
+    return str(task.get("network") or (known[0] if len(known) == 1 else ""))
 
 
 def find(name: str) -> type[Task]:

@@ -143,7 +143,7 @@ def open_scene(reference: Reference, source: str | None = None) -> Scene:
 
 def located(identifier: str) -> Path:
     """Return the directory of a run in ``runs/`` or of a released model ("zoo.digits.cnn")."""
-    known = {ZOO + name.replace("/", "."): path for name, path in released().items() if "/" in name}
+    known = {ZOO + name.replace("/", "."): path for name, path in released().items()}
     mine = {path.parent.name: path.parent for path in trained.RUNS.glob("*/task.json")}
     every = known | mine
     if identifier not in every:

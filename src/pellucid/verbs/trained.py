@@ -16,7 +16,7 @@ from pellucid.errors import RunError, UsageError, near
 from pellucid.run import Run
 from pellucid.snapshots import file_of
 from pellucid.task import Task
-from pellucid.zoo import released
+from pellucid.zoo import released, short_names, whole_name
 
 RUNS = Path("runs")
 WEIGHTS = "weights.safetensors"
@@ -122,14 +122,14 @@ def locate(reference: str | Path) -> Path:
     if path.is_dir():
         return path
     known = released()
-    if str(reference) in known:
-        return known[str(reference)]
+    if whole_name(str(reference)) in known:
+        return known[whole_name(str(reference))]
     if path.is_file():
         raise UsageError(f"{reference} is a file; give the run's directory, such as {path.parent}")
     mine = [str(found.parent) for found in sorted(RUNS.glob("*/task.json"))]
     raise UsageError(
         f'"{reference}" is neither a run directory nor a released model '
-        f"({', '.join(known) or 'none is installed'}).{near(str(reference), [*known, *mine])} "
+        f"({', '.join(known) or 'none is installed'}).{near(str(reference), [*short_names(), *known, *mine])} "
         "See what there is with: pellucid list; train one with: pellucid train digits"
     )
 

@@ -121,8 +121,7 @@ class Library:
         own = self.runs.iterdir() if self.runs.is_dir() else ()
         found = {path.name: path for path in sorted(own) if is_name(path.name) and is_run(path)}
         for name, path in released().items():
-            if "/" in name:
-                found[RELEASED + name.replace("/", ".")] = path
+            found[RELEASED + name.replace("/", ".")] = path
         return found
 
     def path(self, run: str) -> Path:

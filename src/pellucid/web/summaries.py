@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.errors import PellucidError
 from pellucid.run import Run
+from pellucid.tasks import network_of
 from pellucid.verbs.trained import WEIGHTS
 from pellucid.web.events import last_line
 from pellucid.web.jobs import Jobs
@@ -35,7 +36,7 @@ def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
     return {
         **found,
         "task": run.task.get("task"),
-        "network": run.task.get("network", ""),
+        "network": network_of(run.task),
         "status": "running" if jobs.trains(name) else status(run),
         "step": last.get("step", 0),
         "steps": steps(run, last),

@@ -16,11 +16,16 @@ RECOMMENDED = {  # what a bare name is
 
 
 def released() -> dict[str, Path]:
-    """Return the released models by name, ``digits/mlp``; a task's bare name is its recommended one."""
-    found: dict[str, Path] = {}
-    for card in sorted(ZOO.glob("*/*/README.md")):
-        task, name = card.parent.parent.name, card.parent.name
-        if RECOMMENDED.get(task) == name:
-            found[task] = card.parent
-        found[f"{task}/{name}"] = card.parent
-    return found
+    """Return the released models by name, ``digits/mlp``, each once."""
+    cards = sorted(ZOO.glob("*/*/README.md"))
+    return {f"{card.parent.parent.name}/{card.parent.name}": card.parent for card in cards}
+
+
+def whole_name(name: str) -> str:
+    """Return ``digits/cnn`` for ``digits``, a task's bare name; any other name is returned as it is."""
+    return f"{name}/{RECOMMENDED[name]}" if name in RECOMMENDED else name
+
+
+def short_names() -> list[str]:
+    """Return the tasks whose bare name stands for a released model."""
+    return [task for task in RECOMMENDED if whole_name(task) in released()]
