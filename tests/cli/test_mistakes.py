@@ -149,6 +149,7 @@ FLAGS = r"""
 2 | lr-find digits --range-steps 3 | --range-steps is 3; a range test needs at least 20
 2 | lr-find digits --dataset tiny --out pictures | is a directory; name a file
 2 | evaluate | RUN\|TASK is missing
+2 | predict run '' | an INPUT is ""
 2 | evaluate nosuch | "nosuch" is neither a run directory nor a released model.*pellucid list
 2 | evaluate run/task.json | run/task.json is a file; give the run's directory, such as run
 5 | evaluate pictures | pictures is not a run

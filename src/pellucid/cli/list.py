@@ -34,7 +34,9 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         [[name, ", ".join(NETWORKS[name]), text] for name, text in SUMMARIES.items()],
     )
     short = {whole_name(name): name for name in short_names()}
-    models = [{"name": name, "short": short.get(name), **_described(path)} for name, path in released().items()]
+    models = [
+        {"name": name, "short": short.get(name), **_described(path)} for name, path in released().items()
+    ]
     screen.show("\n" + screen.strong("released models"))
     _show(models, screen)
     own = sorted(path.parent for path in RUNS.glob("*/task.json"))

@@ -24,8 +24,11 @@ def inputs_of(words: Sequence[str], lines: Iterable[str]) -> Iterator[tuple[str,
     """Yield (input, was it named): files as they are, the files below folders, and ``lines`` in place of "-".
 
     Raises:
+        UsageError: a word is empty, as a variable of the shell is that was never set.
         DataError: a folder has no files.
     """
+    if "" in words:  # the path of nothing is the current folder's, which was not meant
+        raise UsageError('an INPUT is ""; give a file, a folder, or - for stdin')
     for word in words:
         if word == STDIN:
             yield from ((line.rstrip("\r\n"), False) for line in lines if line.strip())
