@@ -49,6 +49,20 @@ def test_stdin_is_read_line_by_line(run, capsys, monkeypatch):
     assert [answer["text"] for answer in answers] == ["positive", "negative"]
 
 
+def test_what_means_a_sample_on_the_command_line_is_a_text_in_a_file(run, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "valid").write_text("valid:1\nvalid:x superb\n")  # its first line is called valid:1, too
+    answers = ask(["predict", run, "valid"], capsys)["result"]["answers"]
+    assert [(each["input"], each["text_read"]) for each in answers] == [
+        ("valid:1", "valid:1"),
+        ("valid:2", "valid:x superb"),
+    ]
+    sample = ask(["predict", run, "valid:1"], capsys)["result"]["answers"][0]
+    assert sample["logits"] != answers[0]["logits"]
+    (tmp_path / "other").write_text("valid:999999\n")
+    assert main(["explain", run, "other", "--out", "why"]) == 0
+
+
 def test_a_line_without_words_is_named_and_the_others_are_answered(run, capsys, tmp_path):
     (tmp_path / "texts.txt").write_text("superb\n***\ndull\n")
     document = ask(["predict", run, str(tmp_path / "texts.txt")], capsys, code=4)

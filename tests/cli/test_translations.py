@@ -40,6 +40,17 @@ def test_a_file_gives_a_line_for_each_line(run, tmp_path, capsys):
     assert [out[0], out[4]] == alone
 
 
+def test_what_means_a_sample_on_the_command_line_is_a_line_in_a_file(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "valid").write_text("valid:1\nvalid:x ba\n")
+    _, found, _ = said(["predict", str(run), "valid"], capsys)
+    assert [each["text_read"] for each in found["answers"]] == ["valid:1", "valid:x ba"]
+    _, sample, _ = said(["predict", str(run), "valid:1"], capsys)
+    assert sample["answers"][0]["text"] != found["answers"][0]["text"]
+    (tmp_path / "other").write_text("valid:999999\n")
+    assert main(["explain", str(run), "other", "--out", "why"]) == 0
+
+
 def test_a_line_that_cannot_be_translated_keeps_its_place_and_the_others_their_answers(run, tmp_path, capsys):
     (tmp_path / "in.txt").write_bytes(b"ba ko\n" + b"ba " * 200 + b"\n\xff\xfe\nge\n")
     code = main(["predict", str(run), str(tmp_path / "in.txt")])

@@ -225,6 +225,9 @@ def test_the_command_writes_a_sound_and_refuses_what_it_cannot_write(tmp_path, m
     assert (tmp_path / "out.flac").read_bytes()[:4] == b"fLaC"
     assert main(["predict", "run", "low", "-o", "out.mp3"]) == 2
     assert main(["predict", "run", "seventeen"]) == 4
+    assert main(["predict", "run", "valid:0", "-o", "out.wav"]) == 0
+    (tmp_path / "text").write_text("valid:0")  # in a file it is a text, of no word that is known
+    assert main(["predict", "run", "text", "-o", "out.wav"]) == 4
     assert main(["predict", "run"]) == 2
     capsys.readouterr()
     assert main(["predict", "run", "one.png", "--temperature", "11"]) == 2

@@ -62,9 +62,8 @@ def predict(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
     if "melody" in asked and flags.inputs:
         raise UsageError("give either a text to say or a --melody to sing, not both")
     texts = [None] if "melody" in asked else _texts(flags.inputs)
-    valid = [text for text in texts if text is not None and text.startswith("valid:")]
-    if len(valid) == 1 == len(texts):
-        return _again(trained, valid[0], flags, screen)
+    if len(texts) == 1 and texts == flags.inputs and flags.inputs[0].startswith("valid:"):  # not in a file
+        return _again(trained, flags.inputs[0], flags, screen)
     text = None if texts == [None] else " , ".join(text for text in texts if text)
     began = perf_counter()
     answer = speech.say(trained, speech.Request(text=text, **asked), draw)

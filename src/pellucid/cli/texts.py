@@ -64,9 +64,9 @@ def _numbers(data: Any, index: int, screen: Screen) -> dict[str, Any]:
 
 
 def inputs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield (name, text): a word of the command line is a file of texts, one a line, - for stdin, or a text.
+    """Yield (place, text): a word of the command line is a file of texts, one a line, - for stdin, or a text.
 
-    Empty lines are passed over.
+    Empty lines are passed over. A text that is a word itself has no place.
 
     Raises:
         DataError: a file cannot be read, or is not UTF-8.
@@ -75,7 +75,7 @@ def inputs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def opened(words: Sequence[str], read: Callable[[Any, str], Iterator[Any]]) -> Iterator[Any]:
-    """Yield what ``read(file, name)`` yields of every file and of stdin, and (word, word) of a text itself.
+    """Yield what ``read(file, name)`` yields of every file and of stdin, and ("", word) of a text itself.
 
     Raises:
         DataError: a file cannot be read.
@@ -90,7 +90,14 @@ def opened(words: Sequence[str], read: Callable[[Any, str], Iterator[Any]]) -> I
             except OSError as error:
                 raise DataError(f"{word}: cannot be read ({error.strerror or error})") from error
         else:
-            yield word, word
+            yield "", word
+
+
+def stages_of(trained: Any, place: str, text: str) -> dict[str, Any]:
+    """Return the stages of a text; valid:12 means a sample on the command line, and nothing in a file."""
+    from pellucid.verbs import predict as verb
+
+    return trained.task.takes.read(text, trained.facts) if place else verb.stages_of(trained, text)[0]
 
 
 def predict(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
@@ -109,21 +116,21 @@ def predict(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
 
     def answer_waiting() -> None:
         samples = [verb.raw_sample(stages) for _, _, stages in waiting]
-        for (name, text, stages), answer in zip(waiting, verb.answers_to(trained, samples), strict=True):
-            answers.append({"input": name, "text_read": text, **answer.to_json()})
+        for (place, text, stages), answer in zip(waiting, verb.answers_to(trained, samples), strict=True):
+            answers.append({"input": place or text, "text_read": text, **answer.to_json()})
             _tell(text, answer, stages, screen, alone=alone)
             if show:
                 _draw(show / f"text-{len(answers)}", trained, stages, answer, screen)
         waiting.clear()
 
     try:
-        for name, text in inputs(words):
+        for place, text in inputs(words):
             try:
-                stages, _ = verb.stages_of(trained, text)
+                stages = stages_of(trained, place, text)
             except (DataError, UsageError) as error:  # the other texts are answered all the same
-                problems.append(DataError(f"{name}: {error}") if name != text else error)
+                problems.append(DataError(f"{place}: {error}") if place else error)
                 continue
-            waiting.append((name, text, stages))
+            waiting.append((place, text, stages))
             if len(waiting) == AT_ONCE:
                 answer_waiting()
     except DataError as error:
@@ -146,8 +153,7 @@ def explain(trained: Any, word: str, target: int | None, folder: Path, screen: S
     from pellucid.verbs import predict as verb
     from pellucid.verbs import texts
 
-    source = next((text for _, text in inputs([word])), "")
-    stages, _ = verb.stages_of(trained, source)
+    stages = stages_of(trained, *next(inputs([word]), ("", "")))
     found = texts.explain(trained, verb.raw_sample(stages), target)
     screen.show(f"the answer is {found.answer.text}; explained is {found.target}\n")
     top = max((float(abs(values).max()) for values in found.shares.values()), default=0.0) or 1.0

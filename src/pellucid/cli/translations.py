@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.screen import Screen
-from pellucid.cli.texts import MOST_LINE, is_file, opened
+from pellucid.cli.texts import MOST_LINE, is_file, opened, stages_of
 from pellucid.errors import DataError, PellucidError, UsageError
 
 AT_ONCE = 256  # lines that are translated together
@@ -76,14 +76,14 @@ def predict(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
     alone = len(words) == 1 and words[0] != "-" and not is_file(words[0])
     answers: list[dict[str, Any]] = []
     problems: list[PellucidError] = []
-    for name, text, stages, answer in _answered(trained, words):
+    for place, text, stages, answer in _answered(trained, words):
         if isinstance(answer, PellucidError):
-            problems.append(answer if name == text else type(answer)(f"{name}: {answer}"))
+            problems.append(type(answer)(f"{place}: {answer}") if place else answer)
             screen.show("")
             continue
         told = {"text": ""} if answer is None else answer.to_json()
         if screen.as_json:  # without it nobody reads them, and a stream may be long
-            answers.append({"input": name, "text_read": text, **told})
+            answers.append({"input": place or text, "text_read": text, **told})
         if answer is not None and alone:
             _tell(text, answer, screen)
         else:
@@ -104,10 +104,10 @@ def explain(trained: Any, word: str, target: int | None, folder: Path, screen: S
     from pellucid.verbs import predict as verb
     from pellucid.verbs import translations
 
-    text = word if word.startswith(verb.VALID) else next((line for _, line in lines([word])), "")
+    place, text = next(lines([word]), ("", ""))
     if isinstance(text, PellucidError):
         raise text
-    stages, _ = verb.stages_of(trained, text)
+    stages = stages_of(trained, place, text)
     found = translations.explain(trained, verb.raw_sample(stages))
     screen.show(f"{' '.join(found.words[0][:-1])}\n{screen.strong(found.answer.text)}\n")
     rows = []
@@ -121,7 +121,7 @@ def explain(trained: Any, word: str, target: int | None, folder: Path, screen: S
 
 
 def lines(words: Sequence[str]) -> Iterator[tuple[str, str | PellucidError]]:
-    """Yield (name, line): a word of the command line is a file, - for stdin, or a line itself.
+    """Yield (place, line): a word of the command line is a file, - for stdin, or a line, which has no place.
 
     Of a line that cannot be read comes what is wrong with it, in its place; a broken file ends all.
     """
@@ -144,25 +144,21 @@ def _numbered(file: Any, name: str) -> Iterator[tuple[str, str | PellucidError]]
 
 
 def _answered(trained: Any, words: Sequence[str]) -> Iterator[tuple[str, Any, Any, Any]]:
-    """Yield (name, text, stages, answer) of every line, in order; None answers an empty line."""
+    """Yield (place, text, stages, answer) of every line, in order; None answers an empty line."""
     from pellucid.verbs import predict as verb
 
-    takes = trained.task.takes
     for batch in _gathered(lines(words)):
         read: list[tuple[str, Any, Any, Any]] = []
-        for name, text in batch:
+        for place, text in batch:
             if isinstance(text, PellucidError):
-                read.append((name, "", None, text))
-            elif not text.strip() and name != text:
-                read.append((name, "", None, None))
+                read.append((place, "", None, text))
+            elif place and not text.strip():
+                read.append((place, "", None, None))
             else:
                 try:
-                    # valid:12 means a sample on the command line, and nothing in a file
-                    own = name == text
-                    stages = verb.stages_of(trained, text)[0] if own else takes.read(text, trained.facts)
-                    read.append((name, text, stages, True))
+                    read.append((place, text, stages_of(trained, place, text), True))
                 except (DataError, UsageError) as error:  # the other lines are translated all the same
-                    read.append((name, text, None, error))
+                    read.append((place, text, None, error))
         samples = [verb.raw_sample(stages) for _, _, stages, answer in read if answer is True]
         found = iter(verb.answers_to(trained, samples) if samples else [])
         yield from ((*line[:3], next(found) if line[3] is True else line[3]) for line in read)

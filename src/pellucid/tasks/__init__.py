@@ -59,7 +59,7 @@ SUMMARIES = {
 
 
 def network_of(task: Mapping[str, Any]) -> str:
-    """Return the network of a ``task.json``: what it says, or the only one that the task has; "" if unknown."""
+    """Return the network of a ``task.json``: what it says, or the only one of the task; "" if unknown."""
     known = NETWORKS.get(str(task.get("task")), ())
     return str(task.get("network") or (known[0] if len(known) == 1 else ""))
 

@@ -122,14 +122,16 @@ def locate(reference: str | Path) -> Path:
     if path.is_dir():
         return path
     known = released()
-    if whole_name(str(reference)) in known:
-        return known[whole_name(str(reference))]
+    name = whole_name(str(reference))
+    if name in known:
+        return known[name]
     if path.is_file():
         raise UsageError(f"{reference} is a file; give the run's directory, such as {path.parent}")
-    mine = [str(found.parent) for found in sorted(RUNS.glob("*/task.json"))]
+    names = [*short_names(), *known]
+    names += [str(found.parent) for found in sorted(RUNS.glob("*/task.json"))]
     raise UsageError(
         f'"{reference}" is neither a run directory nor a released model '
-        f"({', '.join(known) or 'none is installed'}).{near(str(reference), [*short_names(), *known, *mine])} "
+        f"({', '.join(known) or 'none is installed'}).{near(str(reference), names)} "
         "See what there is with: pellucid list; train one with: pellucid train digits"
     )
 
