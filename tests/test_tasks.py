@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from pellucid import checks, sound
+from pellucid import checks, config, sound
 from pellucid.cli.arguments import find_kind
 from pellucid.cli.main import VERBS, main
 from pellucid.datasets import recordings
 from pellucid.plots import canvas
+from pellucid.run import Run
 from pellucid.tasks import TASKS
 from pellucid.tasks.digits import tiny
+from pellucid.verbs.train import described
+from pellucid.verbs.trained import STARTED, restored, started
 
 STRANGER = str(Path(__file__).resolve().parent.parent / "docs" / "examples" / "shapes.py")
 FIELD = {
@@ -132,6 +135,39 @@ def test_an_exported_task_answers_as_its_run_does(trained, monkeypatch, capsys):
 def test_a_tiny_task_keeps_every_promise(task):
     broken = [check for check in checks.check_task(checks.tiny_setting(find_kind(task))) if not check.kept]
     assert broken == []
+
+
+@pytest.mark.parametrize(
+    ("task", "given", "stays"),
+    [
+        ("images", {"folder": "mine", "weights": "mine/w.safetensors"}, {"network": "resnet18"}),
+        ("sketches", {"folder": "mine"}, {"dataset": "tiny"}),
+        ("sentences", {"dataset": "mine/films.csv", "vectors": "mine/v.bin"}, {"network": "static"}),
+        ("sentences", {}, {"dataset": "mr", "network": "static", "vectors": "glove"}),
+        ("translation", {"dataset": "mine/both.tsv"}, {}),
+        ("translation", {"source": "mine/a.txt", "target": "mine/b.txt"}, {"dataset": "tiny"}),
+        ("speech", {"own": "mine"}, {"dataset": "tiny"}),
+        ("words", {"own": "mine"}, {"dataset": "tiny"}),
+    ],
+)
+def test_what_a_run_was_given_by_a_relative_path_is_found_from_anywhere(
+    task, given, stays, tmp_path, monkeypatch
+):
+    for name in ("mine", "mr", "tiny", "glove"):  # the last are names of sets, whatever lies there
+        (tmp_path / name).mkdir()
+    for name in given.values():
+        (tmp_path / name).touch()
+    made = find_kind(task)(**given, **stays)
+    monkeypatch.chdir(tmp_path)
+    place = {STARTED: started(Path("runs/run"))}
+    run = Run.create(
+        "runs/run", task=described(made), training=config.to_json(made.training), facts={}, environment=place
+    )
+    assert restored(run) == made
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = restored(Run.open("../runs/run"))
+    assert found == dataclasses.replace(made, **{field: f"../{name}" for field, name in given.items()})
 
 
 @pytest.mark.parametrize("network", ["mlp", "cnn", "lenet", "example"])

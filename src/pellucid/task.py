@@ -94,6 +94,8 @@ class Task(ABC):
         goal: the validation score that picks the best weights; larger is better unless it starts with "-".
         takes: how what a person gives becomes one raw input.
         gives: what an answer is: "classes", "text", "sound" or "actions".
+        paths: the fields that may name a file or a folder, and what says of a value that is not empty whether
+            it does. A relative path is kept as it was given and found from anywhere.
     """
 
     name: ClassVar[str]
@@ -101,6 +103,7 @@ class Task(ABC):
     goal: ClassVar[str] = "accuracy"
     takes: ClassVar[Input]
     gives: ClassVar[str] = "classes"
+    paths: ClassVar[dict[str, Callable[[str], bool]]] = {}
 
     training: Training = field(default_factory=Training)
 

@@ -1,11 +1,13 @@
 """Your own pictures, from a folder to answers: what the task promises beyond the contract."""
 
+import contextlib
 import csv
 import dataclasses
 import io
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from pellucid.models.resnet import resnet
 from pellucid.tasks.images import Images, paper, tiny
 from pellucid.training import Training
 from pellucid.verbs import explain, predict
+from pellucid.verbs.train import train
 from pellucid.verbs.trained import open_trained
 
 
@@ -112,6 +115,28 @@ def test_an_answers_file_of_something_else_is_left_alone(run, photos, tmp_path, 
     out.write_text("dear diary\n")
     code, _ = said(capsys, "predict", run, photos / "square", "--out", out)
     assert (code, out.read_text()) == (2, "dear diary\n")
+
+
+def test_a_folder_given_by_a_relative_path_is_found_from_anywhere(photos, tmp_path, monkeypatch):
+    shutil.copytree(photos, tmp_path / "here" / "photos")
+    shapes.write(tmp_path / "there" / "photos", each=9)  # others, which were not meant
+    monkeypatch.chdir(tmp_path / "here")
+    task = Images(folder="photos", size=16, widths=(8, 8, 8), training=Training(steps=12, evaluate_every=4))
+    for _ in train(task, "runs/whole"):
+        pass
+    with contextlib.closing(train(task, "runs/run")) as steps:
+        for progress in steps:
+            if progress.step == 6:
+                break
+    (tmp_path / "here").rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path / "there")
+    assert main(["train", "--resume", "../moved/runs/run"]) == 0
+    run, whole = (Path("../moved/runs", name) for name in ("run", "whole"))
+    assert (run / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
+    assert main(["evaluate", str(run)]) == 0
+    told = [(run / name).read_text() for name in ("task.json", "environment.json", "report.html")]
+    assert '"folder": "photos"' in told[0]
+    assert not any(str(tmp_path) in text for text in told)
 
 
 def test_grad_cam_is_laid_over_the_whole_photograph_and_only_where_the_network_looked(run, tmp_path):

@@ -70,6 +70,11 @@ class Pairs:
         return order[self.sources.lengths[order].argsort(stable=True)].split(size)
 
 
+def is_file(dataset: str) -> bool:
+    """Say whether ``dataset`` names a file rather than a set."""
+    return Path(dataset).suffix.lower() in (".tsv", ".gz")
+
+
 def read(
     dataset: str, languages: tuple[str, str], files: tuple[str | None, str | None] = (None, None)
 ) -> Parallel:
@@ -95,7 +100,7 @@ def read(
         parts = {name: tiny(count, seed=seed) for seed, (name, count) in enumerate(TINY.items())}
         facts = {"dataset": dataset, "licence": "made here, Apache-2.0", "source": made}
         return Parallel(parts["train"], parts["valid"], lambda: parts["test"], facts)
-    if Path(dataset).suffix.lower() in (".tsv", ".gz"):
+    if is_file(dataset):
         return _own(columns(dataset), Path(dataset).name)
     raise UsageError(
         f"--dataset {dataset}: no such set; there are {', '.join(SETS)}, or give a .tsv file (source, tab, "

@@ -54,6 +54,7 @@ class Images(Classifier):
         },
         decoders=PHOTOGRAPHS,
     )
+    paths = {"folder": bool, "weights": bool}
 
     folder: str = ""
     """your pictures: a folder with one sub-folder a class (or train/, valid/, test/ above them), or a CSV of

@@ -64,6 +64,10 @@ class Sentences(Classifier):
 
     name: ClassVar[str] = "sentences"
     takes: ClassVar[TextInput] = TextInput(into=read_words)
+    paths = {
+        "dataset": corpus.is_file,
+        "vectors": lambda given: given != "glove",
+    }
 
     dataset: str = "mr"
     """mr, sst1, sst2, subj, trec, cr, mpqa, ag-news, tiny; or a file of your own: .csv, .tsv, .jsonl"""

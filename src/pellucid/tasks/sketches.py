@@ -54,6 +54,8 @@ class Sketches(Classifier):
     dataset: Literal["fifteen", "all", "strokes", "tiny"] = "fifteen"
     """fifteen: Google's bitmaps of 15 classes; all: 80 thin bitmaps of each of 345 classes; strokes: pen
     strokes of 345 classes; tiny: a few made-up drawings for a quick try"""
+    paths = {"folder": bool}
+
     folder: str = ""
     """drawings of your own: a folder with, for each class, a sub-folder of pictures or an .ndjson, .npy or
     .bin file"""

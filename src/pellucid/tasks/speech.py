@@ -112,6 +112,7 @@ class Speech(Task):
     earlier: ClassVar[dict[str, Any]] = {"phases": False}
     takes: ClassVar[ScriptInput] = ScriptInput(into=read_script)
     gives: ClassVar[str] = "sound"
+    paths = {"own": bool}
 
     dataset: Literal["digits", "tiny"] = "digits"
     """digits: spoken digits (FSDD), sung notes and piano notes; tiny: made up"""
@@ -199,7 +200,7 @@ class Speech(Task):
             parts = utterances.by_hash(found)
             facts = {
                 "dataset": "your own",
-                "source": Path(self.own).name,
+                "source": Path(self.own).absolute().name,
                 "licence": "your own",
                 "done": notes,
             }

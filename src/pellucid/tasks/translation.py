@@ -82,6 +82,11 @@ class Translation(Task):
     goal: ClassVar[str] = "bleu"
     takes: ClassVar[TextInput] = TextInput(into=read_text)
     gives: ClassVar[str] = "text"
+    paths = {
+        "dataset": parallel.is_file,
+        "source": bool,
+        "target": bool,
+    }
 
     dataset: str = "multi30k"
     """multi30k, tiny; or a file of your own: .tsv (source, tab, target)"""

@@ -63,6 +63,7 @@ class Words(Classifier):
 
     name: ClassVar[str] = "words"
     takes: ClassVar[SoundInput] = SoundInput(into=read_word)
+    paths = {"own": bool}
 
     dataset: Literal["digits", "commands", "commands-full", "tiny"] = "digits"
     """digits: ten spoken digits (FSDD, official split); commands: 30 words, 255 recordings; commands-full: 35
@@ -141,7 +142,7 @@ class Words(Classifier):
         if self.own is not None:
             found = recordings.by_folder(Path(self.own), self.rate)
             parts = _by_hash(found, lambda r: r.name)
-            return parts[0], parts[1], lambda: parts[2], facts | {"source": Path(self.own).name}
+            return parts[0], parts[1], lambda: parts[2], facts | {"source": Path(self.own).absolute().name}
         if self.dataset == "tiny":
             facts = {"dataset": "tiny", "source": "made up", "licence": "made here, Apache-2.0"}
             made = recordings.made_up(self.rate, 120, seed=1)

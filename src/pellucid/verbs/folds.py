@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from pellucid import config, metrics
+from pellucid import metrics
 from pellucid.errors import RunError, UsageError
 from pellucid.learners import outputs_of
 from pellucid.run import Run
 from pellucid.task import Task
-from pellucid.verbs.train import described, resume, train
-from pellucid.verbs.trained import Trained, open_trained
+from pellucid.verbs.train import resume, train
+from pellucid.verbs.trained import Trained, open_trained, restored
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _finish(task: Task, path: Path) -> None:
             pass
         return
     run = Run.open(path)
-    if run.task != described(task) or run.training != config.to_json(task.training):
+    if restored(run, type(task)) != task:
         raise RunError(f"{path} is a run with other settings than this fold's; move it away")
     if not run.finished:
         for _ in resume(path, type(task)):

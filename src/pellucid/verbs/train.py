@@ -19,7 +19,7 @@ from pellucid.processes import any_of, rank, world
 from pellucid.run import Progress, Run
 from pellucid.snapshots import is_kept
 from pellucid.task import Task
-from pellucid.verbs.trained import restored
+from pellucid.verbs.trained import STARTED, restored, started
 
 LOG_EVERY = 10  # steps between lines of progress.jsonl; every evaluation has a line as well
 
@@ -43,7 +43,7 @@ def train(task: Task, path: str | Path) -> Iterator[Progress]:
                 task=described(task),
                 training=config.to_json(task.training),
                 facts=data.facts,
-                environment={**device.environment(), "processes": world()},
+                environment={**device.environment(), "processes": world(), STARTED: started(Path(path))},
             )
         with run.held() if run else nullcontext():
             yield from _steps(task, learner, run, start=0, records=[])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from pellucid.zoo import released, short_names, whole_name
 
 RUNS = Path("runs")
 WEIGHTS = "weights.safetensors"
+STARTED = "started in"  # in environment.json: where the command was given
 MOMENT = "~"  # between a run's identifier and a step
 
 
@@ -172,7 +174,33 @@ def restored(run: Run, kind: type[Task] | None = None) -> Task:
     if kind.name != name:
         raise RunError(f'{run.path}: the run belongs to the task "{name}", not to "{kind.name}"')
     fields = kind.earlier | {key: value for key, value in run.task.items() if key != "task"}
-    return config.from_json(kind, {**fields, "training": run.training}, source=f"{run.path}/task.json")
+    task = config.from_json(kind, {**fields, "training": run.training}, source=f"{run.path}/task.json")
+    return _seen_from_here(task, run)
+
+
+def started(path: Path) -> str:
+    """Return where we are as seen from a run's directory: ``../..``, which holds when both are moved."""
+    return _relative(Path.cwd(), path.resolve())
+
+
+def _seen_from_here(task: Task, run: Run) -> Task:
+    """Turn the paths that a task was given where its training started into such as lead there from here."""
+    start = run.environment.get(STARTED)
+    if not isinstance(start, str) or (place := (run.path.resolve() / start).resolve()) == Path.cwd():
+        return task
+    found: dict[str, Any] = {}
+    for name, is_path in task.paths.items():
+        given = getattr(task, name)
+        if given and is_path(given) and not Path(given).is_absolute() and (place / given).exists():
+            found[name] = _relative(place / given, Path.cwd())
+    return replace(task, **found)
+
+
+def _relative(path: Path, start: Path) -> str:
+    try:
+        return os.path.relpath(path, start)
+    except ValueError:  # on another drive
+        return str(path)
 
 
 def _shape(tensor: Any) -> Any:
