@@ -8,6 +8,7 @@ import pytest
 
 from pellucid import config, tasks
 from pellucid.run import Run
+from pellucid.verbs.published import published
 from pellucid.verbs.train import train
 from pellucid.web import app as studio
 
@@ -105,3 +106,13 @@ def test_published_scores_stand_only_beside_runs_on_the_same_test_set(watched):
     found = {row["system"]: row for row in watched.get("/runs/zoo.digits.mlp/published").body}
     assert found["LeNet-5"]["accuracy"] == 0.9905
     assert all("19" in row["source"] or "20" in row["source"] for row in found.values())
+
+
+def test_scores_of_clothing_are_rows_of_the_table_that_they_name():
+    rows = published({"task": "digits", "dataset": "fashion"})
+    table = {"MLP": 0.9, "2 conv": 0.925, "support vector machine on HOG": 0.926, "WRN-40-4": 0.967}
+    found = {name: row["accuracy"] for name in table for row in rows if row["system"].startswith(name)}
+    assert found == table
+    assert len(rows) == len(table)
+    assert all("README.md of commit 02cf067" in row["source"] for row in rows)
+    assert all("did not test" in row["note"] for row in rows)
