@@ -114,5 +114,5 @@ def test_scores_of_clothing_are_rows_of_the_table_that_they_name():
     found = {name: row["accuracy"] for name in table for row in rows if row["system"].startswith(name)}
     assert found == table
     assert len(rows) == len(table)
-    assert all("README.md of commit 02cf067" in row["source"] for row in rows)
+    assert all("fashion-mnist at commit 02cf067" in row["source"] for row in rows)
     assert all("did not test" in row["note"] for row in rows)

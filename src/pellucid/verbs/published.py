@@ -12,9 +12,7 @@ LECUN = (
     "LeCun, Bottou, Bengio and Haffner 1998, Gradient-based learning applied to document recognition, fig. 9"
 )
 SIMARD = "Simard, Steinkraus and Platt 2003, Best practices for convolutional neural networks, table 1"
-ZALANDO = (
-    "zalandoresearch/fashion-mnist on GitHub, README.md of commit 02cf067, table of submitted benchmarks"
-)
+ZALANDO = "README.md of github.com/zalandoresearch/fashion-mnist at commit 02cf067, submitted benchmarks"
 SUBMITTED = "submitted by its author; the keepers of the table did not test it"
 AUGMENTED = "random crops and horizontal flips"
 KIM = "Kim 2014, Convolutional neural networks for sentence classification, table 2"
