@@ -1,9 +1,8 @@
 """Training in several processes: the same weights, each sample counted once, one end for all."""
 
 import os
+import runpy
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,20 +43,35 @@ processes.leave()
 """
 
 
-def meet(count, source, folder):
-    """Run ``source`` in ``count`` processes and return what the first says."""
-    file = Path(folder) / "member.py"
-    file.write_text(source)
-    launch = f"from pellucid.processes import launch; import sys; sys.exit(launch({count}, [{str(file)!r}]))"
-    alone = [sys.executable, str(file)]
-    words = alone if count == 1 else [sys.executable, "-c", launch]
-    done = subprocess.run(words, capture_output=True, text=True, env=environment(), timeout=280)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def meet(tmp_path, monkeypatch, capfd):
+    """Run ``MEMBER`` in so many processes, launched from this one, and return what the first says."""
+    file = tmp_path / "member.py"
+    file.write_text(MEMBER)
+    for name, value in {**environment(), "GLOO_SOCKET_IFNAME": "lo"}.items():
+        monkeypatch.setenv(name, value)
+    signals = [
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGHUP,
+        signal.SIGQUIT,
+    ]  # torchrun handles these from then on
+    before = {number: signal.getsignal(number) for number in signals}
+
+    def run(count):
+        if count == 1:
+            runpy.run_path(str(file))
+        else:
+            assert processes.launch(count, [str(file)]) == 0, capfd.readouterr().err
+        return capfd.readouterr().out
+
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-def test_each_sample_is_evaluated_once_by_one_two_or_three_processes(tmp_path):
-    said = {count: meet(count, MEMBER, tmp_path).split("sum") for count in (1, 2, 3)}
+def test_each_sample_is_evaluated_once_by_one_two_or_three_processes(meet):
+    said = {count: meet(count).split("sum") for count in (1, 2, 3)}
     assert said[1][0] == f"{torch.Size([199, 10])} {torch.Size([1, 10])} True False\n"
     assert said[2][0] == said[1][0] == said[3][0]
     assert float(said[2][1]) == pytest.approx(float(said[1][1]), rel=1e-6)
