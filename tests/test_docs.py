@@ -12,6 +12,7 @@ import importlib.util
 import re
 import runpy
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,11 +71,18 @@ def tiny(line: str) -> list[str]:
     return [verb, *rest, *([] if "--resume" in rest else TINY.get(verb, []))]
 
 
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    Image.open(ROOT / "docs/pictures/photo.jpg").save(path)
+    return path
+
+
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, photo, monkeypatch):
     """A folder as a reader has it: the clone's docs, a photograph, and no runs yet."""
     (tmp_path / "docs").symlink_to(ROOT / "docs")
-    Image.open(ROOT / "docs/pictures/photo.jpg").save(tmp_path / "photo.png")
+    shutil.copy(photo, tmp_path)
     shapes.write(tmp_path / "photos", each=12)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
