@@ -116,6 +116,38 @@ only. Beam {beam}, length penalty {length_penalty:g}. The signatures of sacreBLE
 photographs: one sentence about people, animals and things that can be seen, in the present tense. Of other
 text it makes captions. It repeats what such captions assume about people.
 """
+PLAYS = """---
+license: apache-2.0
+library_name: pellucid
+pipeline_tag: reinforcement-learning
+tags: [{game}, deep-q-learning]
+metrics: [score]
+---
+
+# {task}/{name}
+
+Plays {game} from the pixels of its screen with the network `{network}`: deep Q-learning (Mnih et al. 2015)
+with {recipe}.
+
+| | |
+| --- | --- |
+| game | {source} |
+| licence of the game | {licence} |
+| trained with | `{command}` |
+| seed | {seed} |
+| actions in training | {actions:,} until these weights, {whole:,} in all |
+| training time | {seconds:.0f} s on {threads} threads, {processor} |
+| parameters | {parameters:,}, stored in half precision |
+{scores}
+
+Raw scores of whole games with seeds that no training and no validation uses; *sticky*: each frame the last
+action goes on with a chance of 0.25. The weights are those of the best validation games, which have seeds of
+their own.
+
+**Use:** `pellucid predict {task} --game {game} -o match.gif`. **Limits:** it knows this game, in this
+emulator, and nothing else. It was trained {sticky}, and now and then does a thing at random
+(epsilon {epsilon:g}).
+"""
 EXAMPLES = {  # language -> a sentence that stands in no data set
     "de": "Zwei Kinder spielen im Schnee.",
     "en": "Two children play in the snow.",
@@ -280,7 +312,48 @@ def spoken_card(
     )
 
 
-CARDS = {"text": translator_card, "sound": spoken_card}  # by what a task gives; of classes: card
+def player_card(
+    run: Run, name: str, command: str, found: evaluate.Evaluation, network: torch.nn.Module
+) -> str:
+    """Return the model card of a player."""
+    task = run.task
+    switches = {
+        f"returns of {task['n_step']} steps": task["n_step"] > 1,
+        "double learning": task["double"],
+        "a dueling head": task["dueling"],
+        f"{task['atoms']} quantiles of the return": task["returns"] == "quantile",
+        f"{task['atoms']} chances of a return": task["returns"] == "categorical",
+        "prioritised replay": task["priority"] is not None,
+    }
+    recipe = [text for text, used in switches.items() if used] or ["nothing added"]
+    steps = task["steps_per_update"]
+    return PLAYS.format(
+        task=task["task"],
+        name=name,
+        game=task["game"],
+        network=task["network"],
+        recipe=" and ".join(filter(None, [", ".join(recipe[:-1]), recipe[-1]])),
+        source=run.facts["source"],
+        licence=run.facts["licence"],
+        command=command,
+        seed=run.training["seed"],
+        actions=task["start"] + steps * run.weights()[1]["step"],
+        whole=task["start"] + steps * run.speed()[-1]["step"],
+        seconds=run.speed()[-1]["seconds"],
+        threads=run.environment["threads"],
+        processor=run.environment["processor"],
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        scores="\n".join(f"| {key}, mean of the games | {score} |" for key, score in found.scores.items()),
+        sticky="with sticky actions" if task["sticky"] else "without sticky actions",
+        epsilon=task["evaluation_epsilon"],
+    )
+
+
+CARDS = {  # by what a task gives; of classes: card
+    "text": translator_card,
+    "sound": spoken_card,
+    "actions": player_card,
+}
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
     python docs/make_pictures.py [--keep DIR]
 
 Trains an MLP and a CNN, which takes a few minutes on two cores; the rest follows from these two runs and
-from the released model. Pictures go to ``docs/pictures/``, reduced to a palette so that each stays below
-150 kB. What a command printed goes between ``<!-- output:NAME -->`` and ``<!-- /output -->`` of the pages, so
-that no number is typed by hand.
+from the released models. Pictures go to ``docs/pictures/``, reduced to a palette so that each stays below
+150 kB; a film, which is short, stays as its command wrote it. What a command printed goes between
+``<!-- output:NAME -->`` and ``<!-- /output -->`` of the pages, so that no number is typed by hand.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ COMMANDS = {  # name of the output -> command, in order
     "atari-train": "train atari --setting tiny --steps 1200 --out runs/catch",
     "atari-evaluate": "evaluate runs/catch",
     "atari-explain": "explain runs/catch 7:15 --out explain-atari",
+    "atari-match": "predict atari --game Pong 7 --seconds 5 -o match.gif",
     "speech-look": "look speech --out look-speech",
     "speech-say": 'predict speech "seven three" --voice jackson --out seven-three.wav',
     "speech-explain": "explain speech valid:30 --out explain-speech",
@@ -95,6 +96,7 @@ MADE = {  # picture of the docs -> file that a command wrote
     "sketches-stages": "sketches/cat-stages.png",
     "atari-way": "look-atari/way.png",
     "atari-moment": "explain-atari/moment.png",
+    "atari-match": "match.gif",
     "speech-voices": "look-speech/voices.png",
     "speech-codes": "look-speech/mu-law.png",
     "speech-said": "explain-speech/said.png",
@@ -132,7 +134,9 @@ def make() -> None:
         for name, path in MADE.items():
             if not name.startswith(options.only):
                 continue
-            (PICTURES / f"{name}.png").write_bytes(small(Image.open(path), name))
+            made = PICTURES / f"{name}{Path(path).suffix}"
+            film = made.suffix == ".gif"
+            made.write_bytes(Path(path).read_bytes() if film else small(Image.open(path), name))
     for page in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))):
         page.write_text(with_outputs(page.read_text(encoding="utf-8"), said), encoding="utf-8")
 

@@ -185,7 +185,9 @@ def test_every_link_within_the_repository_leads_somewhere(page):
 
 
 def test_the_pictures_are_those_that_the_script_makes():
-    made = {f"{name}.png" for name in script("make_pictures").MADE} | {"photo.jpg"}
+    made = {f"{name}{Path(path).suffix}" for name, path in script("make_pictures").MADE.items()} | {
+        "photo.jpg"
+    }
     assert {path.name for path in (ROOT / "docs" / "pictures").iterdir()} == made
 
 

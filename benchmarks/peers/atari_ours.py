@@ -17,7 +17,7 @@ import torch
 
 from pellucid.tasks.atari import Atari
 
-PLAIN = {"dueling": False, "double": False, "n_step": 1}
+PLAIN = {"returns": "mean", "priority": None, "n_step": 1}
 
 
 def main() -> None:

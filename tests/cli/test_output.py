@@ -282,7 +282,7 @@ def test_evaluating_a_run_by_a_name_with_a_slash_writes_its_report(house):
 def test_a_released_model_stays_as_it_is_and_its_copy_gets_the_report(house, monkeypatch):
     from pellucid.verbs import trained
 
-    monkeypatch.setattr(trained, "released", lambda: {"digits": Path("other").absolute()})
+    monkeypatch.setattr(trained, "released", lambda: {"digits/cnn": Path("other").absolute()})
     before = sorted(Path("other").rglob("*"))
     found = command(["evaluate", "digits"])
     assert found.code == 0

@@ -42,6 +42,12 @@ def test_the_lines_of_a_file_are_answered_in_their_order_and_empty_ones_passed_o
     assert answers[2]["input"].endswith("texts.txt:5")
 
 
+def test_flags_may_stand_before_and_between_the_inputs(run, capsys):
+    for words in (["--engine", "torch", run, "dull", "superb"], [run, "dull", "--engine", "torch", "superb"]):
+        answers = ask(["predict", *words], capsys)["result"]["answers"]
+        assert [answer["text_read"] for answer in answers] == ["dull", "superb"]
+
+
 def test_stdin_is_read_line_by_line(run, capsys, monkeypatch):
     stdin = type("Stdin", (), {"buffer": io.BytesIO(b"a superb plot\n\na dull plot\n")})
     monkeypatch.setattr(sys, "stdin", stdin)

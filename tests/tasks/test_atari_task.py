@@ -57,8 +57,8 @@ def test_a_game_is_spelled_as_the_paper_does():
         ({"game": "pung"}, 'Did you mean "Pong"'),
         ({"games": 0}, "--games is 0"),
         ({"sticky": 1.5}, "--sticky is 1.5"),
-        ({"returns": "quantile"}, "--returns quantile needs --atoms"),
-        ({"atoms": 5}, "--atoms is 5"),
+        ({"returns": "quantile", "atoms": 1}, "--returns quantile needs --atoms"),
+        ({"returns": "categorical", "atoms": 1}, "--returns categorical needs --atoms"),
         ({"priority": 0.0}, "--priority is 0.0"),
         ({"start": 10}, "--start is 10"),
         ({"replay": 5000}, "--replay 5000"),
@@ -68,6 +68,13 @@ def test_a_game_is_spelled_as_the_paper_does():
 def test_what_cannot_be_meant_is_refused(fields, said):
     with pytest.raises(UsageError, match=said):
         Atari(**fields)
+
+
+def test_the_mean_of_a_return_is_one_number_whatever_the_atoms_are():
+    task = dataclasses.replace(tiny(), returns="mean", atoms=51)
+    facts = task.data().facts
+    assert task.model(facts).returns(torch.zeros(1, *facts["shape"])).shape == (1, 3, 1)
+    assert dataclasses.replace(task, returns="quantile").model(facts).atoms == 51
 
 
 def test_a_network_that_does_not_fit_the_game_is_refused_with_one_that_does():

@@ -59,8 +59,8 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}{link} {self.prog} --help")
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
-        """Parse all words."""
-        found, unknown = self.parse_known_args(list(words))
+        """Parse all words; inputs may stand before, between and after the flags."""
+        found, unknown = self.parse_known_intermixed_args(list(words))
         if unknown:
             word = unknown[0].split("=")[0]
             if not word.startswith("-"):

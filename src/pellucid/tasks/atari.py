@@ -62,19 +62,19 @@ class Atari(Task):
     """one of the paper's 49, such as Breakout; minatar/breakout and its kin; catch, our own"""
     network: Literal["small", "nature", "minatar"] = "small"
     """small: that of 2013; nature: that of 2015; minatar: one convolution for 10 x 10 fields"""
-    dueling: bool = True
+    dueling: bool = False
     """estimate the worth of the state and of the actions apart (Wang et al. 2016)"""
-    double: bool = True
+    double: bool = False
     """the network chooses the best next action, the target network judges it (van Hasselt et al. 2016)"""
-    returns: Literal["mean", "quantile", "categorical"] = "mean"
+    returns: Literal["mean", "quantile", "categorical"] = "quantile"
     """what is learned of a return: its mean, its quantiles (QR-DQN), or chances of fixed values (C51)"""
-    atoms: int = 1
-    """quantiles or fixed values of a return; 1 for its mean"""
+    atoms: int = 51
+    """quantiles or fixed values of a return; its mean is one number whatever this says"""
     bounds: tuple[float, float] = (-10.0, 10.0)
     """the lowest and highest fixed value of a categorical return"""
     n_step: int = 3
     """rewards that are summed before the network's own judgement counts"""
-    priority: float | None = None
+    priority: float | None = 0.5
     """draw what surprised more often, by loss to this power, such as 0.5; None draws uniformly"""
     beta: float = 0.4
     """how far weights make up for priorities at the start; 1 at the end (Schaul et al. 2016)"""
@@ -88,7 +88,7 @@ class Atari(Task):
     """random actions before the first update"""
     games: int = 8
     """that are played side by side"""
-    steps_per_update: int = 4
+    steps_per_update: int = 2
     """actions between two updates, over all games"""
     target_every: int = 500
     """updates after which the target network becomes the network"""
@@ -122,7 +122,7 @@ class Atari(Task):
     """actions that count as an epoch"""
     training: Training = field(
         default_factory=lambda: Training(
-            epochs=2, batch_size=32, optimizer="adam", schedule="constant", evaluate_every=6250
+            epochs=2, batch_size=32, optimizer="adam", schedule="constant", evaluate_every=12_500
         )
     )
 
@@ -134,10 +134,6 @@ class Atari(Task):
         for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"--{_flag(name)} is {getattr(self, name)}; it must be 0 to 1")
-        if self.returns == "mean" and self.atoms != 1:
-            raise UsageError(
-                f"--atoms is {self.atoms}; the mean of a return is 1 number: give --returns quantile"
-            )
         if self.returns != "mean" and self.atoms < 2:
             raise UsageError(f"--returns {self.returns} needs --atoms, such as 51; it is {self.atoms}")
         if self.priority is not None and not 0 < self.priority <= 1:
@@ -212,7 +208,7 @@ class Atari(Task):
         try:
             return DQN(
                 tuple(facts["shape"]), len(facts["actions"]), body=self.network, dueling=self.dueling,
-                kind=self.returns, atoms=self.atoms, bounds=self.bounds,
+                kind=self.returns, atoms=1 if self.returns == "mean" else self.atoms, bounds=self.bounds,
             )  # fmt: skip
         except ValueError as error:
             raise UsageError(f"--network {self.network}: {error}; take --network minatar") from None
@@ -287,9 +283,10 @@ def paper() -> Atari:
 def minatar() -> Atari:
     """Young and Tian 2019 (arXiv:1903.03176), table 1, with Adam and more rewards at once, on Breakout."""
     return Atari(
-        game="minatar/breakout", network="minatar", n_step=3, replay=100_000, start=5_000, games=8,
-        steps_per_update=4, target_every=250, epsilon=0.01, exploration=100_000, stack=1, repeat=1, noops=0,
-        sticky=0.1, frames=10_000, evaluation_epsilon=0.0, validation_episodes=20, epoch=100_000,
+        game="minatar/breakout", network="minatar", dueling=True, double=True, returns="mean", n_step=3,
+        priority=None, replay=100_000, start=5_000, games=8, steps_per_update=4, target_every=250,
+        epsilon=0.01, exploration=100_000, stack=1, repeat=1, noops=0, sticky=0.1, frames=10_000,
+        evaluation_epsilon=0.0, validation_episodes=20, epoch=100_000,
         training=Training(
             epochs=10, batch_size=32, optimizer="adam", learning_rate=2.5e-4, schedule="constant",
             evaluate_every=12_500,
@@ -300,8 +297,9 @@ def minatar() -> Atari:
 def tiny() -> Atari:
     """A game of our own on 10 x 10 fields, a minute of play: for tests and first tries."""
     task = Atari(
-        game="catch", network="minatar", replay=2_000, start=200, games=4, target_every=50, exploration=500,
-        stack=2, epoch=400, keep_replay=True, episodes=5, validation_episodes=3, frames=400,
+        game="catch", network="minatar", dueling=True, double=True, returns="mean", priority=None,
+        replay=2_000, start=200, games=4, steps_per_update=4, target_every=50, exploration=500, stack=2,
+        epoch=400, keep_replay=True, episodes=5, validation_episodes=3, frames=400,
     )  # fmt: skip
     training = replace(task.training, epochs=3, learning_rate=1e-3, evaluate_every=None)
     return replace(task, training=training)

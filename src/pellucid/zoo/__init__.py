@@ -6,6 +6,7 @@ from pathlib import Path
 
 ZOO = Path(__file__).parent
 RECOMMENDED = {  # what a bare name is
+    "atari": "pong",
     "digits": "cnn",
     "sentences": "reviews",
     "sketches": "all",
