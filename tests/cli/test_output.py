@@ -18,11 +18,13 @@ from torch.nn import functional
 from pellucid.cli.main import VERBS
 from pellucid.cli.screen import Screen
 from pellucid.config import flag_names
+from pellucid.plots import images
 from pellucid.tasks.digits import Digits
 from pellucid.verbs import predict as predicting
 from pellucid.verbs.trained import open_trained
 
 SOURCE = str(Path(__file__).parents[2] / "src")
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 VERB_FLAGS = {
     "list": [],
     "look": ["--index", "--measure-steps", "--out"],
@@ -235,6 +237,22 @@ def test_pictures_of_two_inputs_with_one_name_both_stay(house):
         "valid-0-answer.png",
         "valid-0-stages.png",
     ]
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "given"),
+    [
+        ("sketches/fifteen", "cat.ndjson", "strokes"),
+        ("sketches/fifteen", "good.png", "drawing"),
+        ("digits/mlp", "good.png", "photograph"),
+    ],
+)
+def test_the_stages_are_headed_by_what_was_given(house, monkeypatch, tmp_path, network, name, given):
+    heads, draw = [], images.stages
+    monkeypatch.setattr(images, "stages", lambda stages, given: heads.append(given) or draw(stages, given))
+    folder = house / "pictures" if name == "good.png" else EXAMPLES
+    assert command(["predict", network, folder / name, "--show", tmp_path]).code == 0
+    assert heads == [given]
 
 
 @pytest.mark.parametrize("verb", VERBS)

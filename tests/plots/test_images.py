@@ -62,10 +62,15 @@ def test_a_mistake_is_shown_with_both_answers_and_their_probabilities(digit):
 
 
 def test_stages_keep_their_order_and_name_their_size(digit):
-    figure = images.stages({"grey": digit, "ink": digit > 100, "crop": digit[4:24, 4:24]})
+    figure = images.stages({"grey": digit, "ink": digit > 100, "crop": digit[4:24, 4:24]}, "photograph")
     said = words(figure)
     assert [text for text in said if text[:2] in ("1.", "2.", "3.")] == ["1. grey", "2. ink", "3. crop"]
     assert "20 x 20 pixels" in said
+    assert "From photograph to what the network sees" in said
+
+
+def test_a_single_stage_comes_from_nowhere(digit):
+    assert "What the network sees" in words(images.stages({"sample": digit}, "photograph"))
 
 
 def test_a_sheet_of_nothing_is_refused():

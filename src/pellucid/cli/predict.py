@@ -63,7 +63,8 @@ def _answered(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
             answers[-1] |= _over_time(word, trained, screen)
         if flags.show:
             drawn.append(_name(word, drawn))
-            _draw(flags.show / drawn[-1], trained, stages, answer, screen)
+            given = _given(word, trained.task.takes.kind)
+            _draw(flags.show / drawn[-1], trained, stages, answer, screen, given=given)
     if problems:
         raise _first_of(problems, answers, screen)
     return {"answers": answers, **(_told(answers, kept, flags.out, screen) if kept else {})}
@@ -188,11 +189,22 @@ def _name(word: str, taken: Sequence[str]) -> str:
     )
 
 
-def _draw(path: Path, trained: Any, stages: dict[str, Any], answer: Any, screen: Screen) -> None:
+def _given(word: str, kind: str) -> str:
+    """Return in a word what an input is: a drawing may be a picture, or the strokes of a pen."""
+    from pellucid.datasets import sketchbook
+
+    if kind == "drawing" and word.endswith(sketchbook.STROKE_FILES):
+        return "strokes"
+    return "photograph" if kind == "image" else kind
+
+
+def _draw(
+    path: Path, trained: Any, stages: dict[str, Any], answer: Any, screen: Screen, *, given: str
+) -> None:
     from pellucid.cli.pictures import write  # matplotlib is slow to import
     from pellucid.plots import images
 
     figure = trained.task.picture(list(stages.values())[-1], answer, trained.facts)
-    if trained.task.takes.kind != "sound":  # the answer's picture has the waveform
-        write(path.parent, f"{path.name}-stages", images.stages(stages), screen)
+    if given != "sound":  # the answer's picture has the waveform
+        write(path.parent, f"{path.name}-stages", images.stages(stages, given), screen)
     write(path.parent, f"{path.name}-answer", figure, screen)

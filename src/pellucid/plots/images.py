@@ -150,11 +150,16 @@ def gallery(
     return figure
 
 
-def stages(pictures: Mapping[str, np.ndarray]) -> Figure:
-    """Show what becomes of a photograph, step by step; each entry is ``(H, W)`` or ``(H, W, 3)``."""
+def stages(pictures: Mapping[str, np.ndarray], given: str) -> Figure:
+    """Show what becomes of something, step by step; each entry is ``(H, W)`` or ``(H, W, 3)``.
+
+    Args:
+        given: what that was, in a word: "photograph", "drawing", "strokes".
+    """
     filled("pictures", pictures)
     shown = {name: finite(name, picture, dimensions=(2, 3)) for name, picture in pictures.items()}
-    figure = canvas(2.1 * len(shown) + 0.3, 3.0, "From photograph to what the network sees")
+    title = f"From {given} to what the network sees" if len(shown) > 1 else "What the network sees"
+    figure = canvas(2.1 * len(shown) + 0.3, 3.0, title)
     for number, (axes, name) in enumerate(zip(_row(figure, len(shown)), shown, strict=True), start=1):
         picture = shown[name]
         top = 1 if picture.max() <= 1 and picture.dtype.kind in "bf" else 255
