@@ -97,6 +97,11 @@ class ImageInput:
             name = "the picture" if isinstance(source, bytes) else source
             raise DataError(f"{name}: {error}") from error
 
+    def grid(self, facts: dict[str, Any]) -> tuple[int, int] | None:
+        """Return the rows and columns of a sample that is one grid of bytes; None of one in colour."""
+        shape = facts.get("shape", ())
+        return (shape[0], shape[1]) if len(shape) == 2 else None
+
 
 @dataclass(frozen=True)
 class TextInput:
@@ -139,6 +144,15 @@ class FramesInput:
             what = f"{source.dtype} {source.shape}" if isinstance(source, np.ndarray) else f"{source!r:.60}"
             raise DataError(f"{what}: expected the frames of a moment, bytes {shape}, or valid:12")
         return {"sample": source}
+
+
+def grid_of(takes: Input, facts: dict[str, Any]) -> tuple[int, int] | None:
+    """Return the rows and columns of a raw sample that is one grid of bytes; None where it is not.
+
+    What ``takes`` has a method ``grid`` that says so, or its samples are something else.
+    """
+    grid = getattr(takes, "grid", None)
+    return None if grid is None else grid(facts)
 
 
 def utf8(content: bytes, name: str) -> str:

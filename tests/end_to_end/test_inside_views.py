@@ -71,6 +71,48 @@ def test_the_accuracy_falls_when_pictures_come_otherwise_than_in_training(studio
     page.wait_for_function(f"before => ({read})() < before - 0.1", arg=before)
 
 
+def test_a_drawing_is_a_grid_of_pixels_too_and_the_keyboard_walks_into_its_margin(studio, open_page):
+    page = open_page(studio, "#/sketches/zoo.sketches.fifteen/look/pixels?shown=input&sample=valid:3")
+    page.wait_for_selector(".numbers.four p-number")
+    said = "() => [...document.querySelectorAll('.numbers.four dd')].map((each) => each.innerText)"
+    refs = "() => [...document.querySelectorAll('.numbers.four p-number')].map((each) => each.dataset.ref)"
+    assert [ref.partition("/valid:3/")[2] for ref in page.evaluate(refs)[:2]] == [
+        "raw[12,12]",
+        "input[0,14,14]",
+    ]
+    page.focus("p-grid canvas")
+    for _ in range(13):
+        page.keyboard.press("ArrowUp")
+    assert page.evaluate(said)[:2] == ["1, 14", "none: the margin"]
+    page.select_option(".controls select", "raw")
+    assert [ref.partition("/valid:3/")[2] for ref in page.evaluate(refs)[:2]] == [
+        "raw[1,14]",
+        "input[0,3,16]",
+    ]
+    assert page.errors == []
+
+
+@pytest.mark.parametrize(
+    ("place", "views"),
+    [
+        ("#/atari/player/test", ["scores"]),
+        ("#/atari/player/explain", ["layers", "kernel"]),
+        ("#/translation/zoo.translation.de-en/test", ["scores"]),
+        ("#/sketches/zoo.sketches.fifteen/look", ["data", "pixels", "graph"]),
+        (
+            "#/sentences/zoo.sentences.reviews/test",
+            ["scores", "confusion", "mistakes", "calibration", "compare"],
+        ),
+        ("#/sentences/zoo.sentences.reviews/look", ["data", "graph"]),
+        ("#/speech/zoo.speech.digits/explain", ["sampling", "layers", "kernel"]),
+    ],
+)
+def test_a_view_is_offered_only_where_it_means_something(studio, open_page, place, views):
+    page = open_page(studio, place)
+    tabs = page.locator("#tabs a").evaluate_all("all => all.map((one) => one.dataset.key)")
+    assert tabs == [f"view-{view}" for view in views]
+
+
 @pytest.mark.parametrize(
     "view",
     [

@@ -21,6 +21,7 @@ PLACES = [
     "#/digits/zoo.digits.mlp/test",
     "#/digits/zoo.digits.cnn/explain",
     "#/digits/zoo.digits.cnn/use",
+    "#/sketches/zoo.sketches.fifteen/look",
     "#/sketches/zoo.sketches.fifteen/explain",
     "#/sketches/zoo.sketches.fifteen/use",
     "#/atari/player/use/match",

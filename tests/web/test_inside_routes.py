@@ -14,8 +14,10 @@ from PIL import Image, ImageDraw
 from torch import nn
 
 from pellucid.cli.main import main
+from pellucid.errors import UsageError
 from pellucid.tasks.digits import tiny
 from pellucid.training import Training
+from pellucid.verbs import normalised
 from pellucid.verbs.train import train
 from pellucid.verbs.trained import open_trained
 from pellucid.web.app import create_app
@@ -337,6 +339,20 @@ def test_a_receptive_field_is_proved_by_disturbing_pixels(get):
     found = get("runs/cnn-1/touches", sample=SAMPLE, layer="conv1", row=6, column=6)
     assert found["agrees"] is True
     assert found["promised"] == [[10, 14], [10, 14]]  # stride 2, padding 2, kernel 5
+
+
+def test_the_normalisation_of_drawings_is_read_through_their_margin_and_thicker_lines():
+    ready = open_trained("sketches/fifteen")
+    found = normalised.centre_and_scale(ready)
+    assert found == pytest.approx((ready.facts["mean"], ready.facts["std"]), abs=1e-6)
+    with pytest.raises(UsageError, match="one channel"):
+        normalised.centre_and_scale(open_trained("sentences/reviews"))
+
+
+def test_a_run_says_whether_its_samples_are_one_grid(client):
+    grids = {run["id"]: run["grid"] for run in client.get("/runs").body}
+    assert grids["cnn-1"] == grids["zoo.sketches.fifteen"] == [28, 28]
+    assert grids["zoo.sentences.reviews"] is None
 
 
 def test_the_graph_has_shapes_parameters_and_edges(get):

@@ -261,6 +261,10 @@ class DrawingInput:
         form = doodle.Form(**facts["form"])
         return media.ImageInput(into=lambda picture, _: paper.from_picture(picture, form)).read(source, facts)
 
+    def grid(self, facts: dict[str, Any]) -> tuple[int, int] | None:
+        """Return the rows and columns of a sample; None where the samples are strokes."""
+        return None if facts["strokes"] else tuple(facts["shape"])
+
 
 def drawing_of(path: str | Path) -> doodle.Drawing:
     """Return the strokes of the first drawing in a file."""

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid import media
 from pellucid.errors import UsageError
 from pellucid.verbs.trained import Ready
 
@@ -16,22 +17,24 @@ BATCH = 250
 def centre_and_scale(ready: Ready) -> tuple[float, float]:
     """Return the mean and the deviation that ``prepare`` takes away, for pixels in [0, 1].
 
-    They are read off what it makes of black, grey and white pictures.
+    They are read off what it makes of black, grey and white pictures: off their lightest value, for around
+    a picture there may be a margin of black.
 
     Raises:
-        UsageError: its inputs are no pictures of bytes, or it does something else to them.
+        UsageError: its inputs are not of one channel of bytes, or it does something else to them.
     """
-    shape = tuple(ready.facts.get("shape", ()))
-    if ready.task.takes.kind != "image" or not shape:
-        raise UsageError("only pictures are normalised; this network takes something else")
+    grid = media.grid_of(ready.task.takes, ready.facts)
+    if grid is None:
+        raise UsageError("only pictures of one channel are normalised; this network takes something else")
     levels = torch.tensor([0, 51, 255], dtype=torch.uint8)
-    pictures = levels.view(-1, *[1] * len(shape)).expand(-1, *shape).clone()
-    black, grey, white = (each.double() for each in ready.task.prepare(pictures, facts=ready.facts)[0])
-    spread = float((white - black).mean())
-    even = all(float(each.max() - each.min()) < 1e-6 for each in (black, grey, white))
-    if not even or spread <= 0 or abs(float((grey - black).mean()) - 0.2 * spread) > 1e-5 * spread:
+    pictures = levels.view(-1, 1, 1).expand(-1, *grid).clone()
+    prepared = ready.task.prepare(pictures, facts=ready.facts)[0].double()
+    black, grey, white = prepared.flatten(1).amax(1).tolist()
+    spread = white - black
+    even = float(prepared[0].max() - prepared[0].min()) < 1e-6
+    if not even or spread <= 0 or abs(grey - black - 0.2 * spread) > 1e-5 * spread:
         raise UsageError("this task prepares its pictures in another way than by a mean and a deviation")
-    return -float(black.mean()) / spread + 0.0, 1 / spread
+    return -black / spread + 0.0, 1 / spread
 
 
 def known(ready: Ready) -> dict[str, tuple[float, float]]:

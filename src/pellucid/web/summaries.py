@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import PellucidError
+from pellucid.media import grid_of
 from pellucid.run import Run
 from pellucid.tasks import network_of
 from pellucid.verbs.trained import WEIGHTS
 from pellucid.web.events import last_line
 from pellucid.web.jobs import Jobs
-from pellucid.web.library import RELEASED
-from pellucid.web.refusals import tellable
+from pellucid.web.library import RELEASED, Library
+from pellucid.web.refusals import Refusal, tellable
 
 
 def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
@@ -37,6 +38,7 @@ def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
         **found,
         "task": run.task.get("task"),
         "network": network_of(run.task),
+        "grid": grid(jobs.library, run),
         "status": "running" if jobs.trains(name) else status(run),
         "step": last.get("step", 0),
         "steps": steps(run, last),
@@ -52,6 +54,7 @@ def absent(name: str, said: dict[str, Any]) -> dict[str, Any]:
         "id": name,
         "task": None,
         "network": None,
+        "grid": None,
         "status": "running" if said.get("state") == "running" else "stopped",
         "step": 0,
         "steps": None,
@@ -92,6 +95,13 @@ def details(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
             "onnx": (path / "model.onnx").is_file(),
         },
     }
+
+
+def grid(library: Library, run: Run) -> tuple[int, int] | None:
+    """Return the rows and columns of a run's samples that are one grid of bytes; None where they are not."""
+    with suppress(Refusal):  # this studio does not have its task
+        return grid_of(library.kind(str(run.task.get("task"))).takes, run.facts)
+    return None
 
 
 def steps(run: Run, last: dict[str, Any]) -> int | None:

@@ -6,6 +6,7 @@ import { failure } from "./problem.js";
 import { STEPS, carried, format, parse, rewrite } from "./router.js";
 import { latest } from "./lens.js";
 import { momentBar, momentOf } from "./moments.js";
+import { offered } from "./offered.js";
 import { drawSide } from "./side.js";
 import welcome from "./views/welcome.js";
 
@@ -71,7 +72,7 @@ async function draw(mine) {
   }
   const views = task ? await all() : [];
   if (mine !== turn) return;
-  const fitting = views.filter((view) => view.step === place.step && task && view.for({ task, run, runs: known.runs }));
+  const fitting = views.filter((view) => view.step === place.step && task && offered(view.id, { task, run, runs: known.runs }));
   const view = task ? (fitting.find((one) => one.id === place.view) ?? fitting[0]) : welcome;
   if (task && view) {
     place.view = view.id;

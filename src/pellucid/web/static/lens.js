@@ -12,13 +12,6 @@ export function runOf({ task, run, runs }) {
   return mine.find((one) => one.released) ?? mine[0] ?? null;
 }
 
-/** Whether a view can look into a network of this task. */
-export const seen = ({ run }) => Boolean(run) && run.status !== "damaged";
-export const classifies = ({ task, run }) => seen({ run }) && task.gives === "classes";
-export const pictures = ({ task }) => task.takes === "image";
-/** Whether a network sees drawings as pixels, and not as strokes. */
-export const bitmaps = ({ task, run }) => task.takes === "drawing" && run?.network === "cnn";
-
 /**
  * One matrix of a block: channel ``channel`` of (C, H, W), the whole of (H, W), or a vector laid out in rows.
  * @param {{shape: number[], ref: string}} block

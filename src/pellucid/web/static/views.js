@@ -1,12 +1,11 @@
 /**
- * All views, in the order in which they stand as tabs within their step.
+ * All views, in the order in which they stand as tabs within their step; offered.js says when there is one.
  *
  * @typedef {object} View
  * @property {string} id in the hash
  * @property {string} title
  * @property {string} [lead] one sentence under the title
  * @property {"look"|"train"|"test"|"explain"|"use"} step
- * @property {(what: {task: any, run: any}) => boolean} for
  * @property {(element: HTMLElement, context: any) => any} mount returns (a promise of) what takes it away again
  */
 import { draw, flatten, gradient, graph, kernel, layers, match, pixels, play, race, sampling, softmax, why } from "./insides.js";

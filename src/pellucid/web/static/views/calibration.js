@@ -2,7 +2,7 @@
 import { h, put, section, table } from "../dom.js";
 import "../elements/p-curve.js";
 import { number } from "../elements/p-number.js";
-import { testable, withScores } from "./evaluation.js";
+import { withScores } from "./evaluation.js";
 
 const WAYS = [
   ["calibration", "as it is"],
@@ -14,12 +14,10 @@ export default {
   title: "Calibration",
   lead: "A network that says 90 % should be right nine times in ten.",
   step: "test",
-  for: testable,
   mount: (element, context) => withScores(element, context, (scores, ref) => draw(element, scores, ref)),
 };
 
 function draw(element, scores, ref) {
-  if (!scores.calibration) return put(element, h("p", { class: "panel" }, "This task gives no probabilities to judge."));
   const found = WAYS.filter(([key]) => scores[key]);
   const edges = scores.calibration.edges;
   const middles = edges.slice(1).map((edge, i) => (edge + edges[i]) / 2);

@@ -3,7 +3,7 @@ import { h, put, section, table } from "../dom.js";
 import { number, score } from "../elements/p-number.js";
 import { failure } from "../problem.js";
 import { roving } from "../roving.js";
-import { imageOf, testable, withScores } from "./evaluation.js";
+import { imageOf, withScores } from "./evaluation.js";
 import { inside } from "./inspect.js";
 
 const SURE = 0.05; // the usual level of a test
@@ -13,7 +13,6 @@ export default {
   title: "Compare",
   lead: "Two networks on the same test images. Where do they disagree, and is it more than chance?",
   step: "test",
-  for: ({ task, run }) => testable({ run }) && task.gives === "classes",
   mount: (element, context) => withScores(element, context, (scores) => draw(element, context, scores)),
 };
 

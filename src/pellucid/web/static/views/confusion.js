@@ -4,7 +4,7 @@ import { h, put, section } from "../dom.js";
 import { number } from "../elements/p-number.js";
 import { failure } from "../problem.js";
 import { roving } from "../roving.js";
-import { imageOf, testable, withScores } from "./evaluation.js";
+import { imageOf, withScores } from "./evaluation.js";
 import { inside } from "./inspect.js";
 
 const PAGE = 60; // images shown at once
@@ -15,12 +15,10 @@ export default {
   title: "Confusion",
   lead: "Rows are what it is, columns what the network said. The diagonal is right. Open a cell to see its images.",
   step: "test",
-  for: testable,
   mount: (element, context) => withScores(element, context, (scores, ref) => draw(element, context, scores, ref)),
 };
 
 function draw(element, context, scores, ref) {
-  if (!scores.confusion) return put(element, h("p", {}, "This task does not choose between classes."));
   const images = h("div", { class: "opened", "aria-live": "polite" });
   const open = (truth, predicted) => {
     context.setState({ true: scores.classes[truth], predicted: scores.classes[predicted] });

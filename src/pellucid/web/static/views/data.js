@@ -16,7 +16,6 @@ export default {
   title: "Data",
   lead: "What the network will learn from, before there is any network.",
   step: "look",
-  for: () => true,
   async mount(element, context) {
     const look = await context.api.look(context.task.name);
     const ref = (path) => `${context.task.name}/look[${path}]`;

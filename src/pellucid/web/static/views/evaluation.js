@@ -4,9 +4,6 @@ import { failure } from "../problem.js";
 
 const SECONDS = 1.5; // between looks whether an evaluation is done
 
-/** Which runs the step Test can be asked about. */
-export const testable = ({ run }) => Boolean(run) && run.status !== "damaged";
-
 /**
  * Load scores.json and draw, or offer to test.
  * @param {HTMLElement} element

@@ -4,7 +4,7 @@ import { number } from "../elements/p-number.js";
 import { failure } from "../problem.js";
 import { roving } from "../roving.js";
 import { inside } from "./inspect.js";
-import { imageOf, testable, withScores } from "./evaluation.js";
+import { imageOf, withScores } from "./evaluation.js";
 
 const MOST = 1000; // asked for
 const PAGE = 42; // shown at first
@@ -14,12 +14,10 @@ export default {
   title: "Mistakes",
   lead: "Look at them. Some you would get wrong as well; the others tell you what to do next.",
   step: "test",
-  for: testable,
   mount: (element, context) => withScores(element, context, (scores) => draw(element, context, scores)),
 };
 
 async function draw(element, context, scores) {
-  if (!scores.confusion) return put(element, h("p", { class: "panel" }, "This task does not choose between classes; what it gets wrong has another shape."));
   put(element, h("p", { class: "waiting" }, "Asking the network about the test images again ..."));
   const found = await context.api.get(context.api.address("runs", context.run.id, "mistakes"), { count: MOST });
   if (!found.n) return put(element, h("p", { class: "panel" }, "No mistakes: every test sample was right."));

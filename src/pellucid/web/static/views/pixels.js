@@ -3,10 +3,11 @@ import { css } from "../colours.js";
 import { h, put, section, svg } from "../dom.js";
 import "../elements/p-grid.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, latest, pictures, plane, runOf, slider } from "../lens.js";
+import { ask, button, choice, latest, plane, runOf, slider } from "../lens.js";
 import { written } from "../numbers.js";
 import { sampler } from "../sampler.js";
 import { trace } from "../trace.js";
+import { named } from "../words.js";
 
 const SHOWN = { raw: "raw, 0 to 255", unit: "divided by 255", input: "normalised, as the network gets it" };
 const BINS = 64;
@@ -24,20 +25,21 @@ export async function mount(element, context) {
     state.shown = value;
     context.setState({ shown: value === "raw" ? null : value });
     draw(state, grid);
+    grid.select(state.cell.row, state.cell.column);
   });
   grid.addEventListener("cell", ({ detail }) => describe(state, grid, four, detail));
   grid.addEventListener("open", ({ detail }) => trace(refAt(state, detail)));
-  const picture = section("The picture", "Each cell is one pixel: 0 is black, 255 is white. Press Enter on a cell to see its float and its bits.", h("div", { class: "row controls" }, kind), grid, four);
+  const picture = section("The picture", "Each cell is one pixel: 0 is black, 255 is white. Some tasks also put a margin around the picture or make its lines wider; what the network gets shows it. Press Enter on a cell to see its float and its bits.", h("div", { class: "row controls" }, kind), grid, four);
   put(element, sample.node, h("div", { class: "columns" }, picture, normal.node));
 
   async function load() {
     state.found = await ask(run.id, "pixels", { sample: sample.sample });
     const { true: truth, classes } = state.found;
-    sample.tell(truth === null ? "" : `a ${classes[truth] ?? truth}`);
+    sample.tell(truth === null ? "" : named(classes[truth] ?? String(truth)));
     state.raw = plane(state.found.raw);
     state.input = plane(state.found.input);
     draw(state, grid);
-    grid.select(14, 14);
+    grid.select(state.raw.rows >> 1, state.raw.columns >> 1);
     normal.start(state.found);
   }
   await load();
@@ -45,32 +47,42 @@ export async function mount(element, context) {
 
 function draw(state, grid) {
   const { raw, input, shown } = state;
-  const common = { rows: raw.rows, columns: raw.columns, title: `the picture, ${SHOWN[shown]}` };
-  if (shown === "raw") grid.show({ ...common, ...raw, title: common.title, scale: "grey", range: [0, 255], format: "int", dtype: raw.dtype });
-  else if (shown === "unit") grid.show({ ...raw, ...common, values: Array.from(raw.values, (value) => value / 255), scale: "grey", range: [0, 1], format: "g4", refOf: (r, c) => `${raw.refOf(r, c)} / 255` });
-  else grid.show({ ...input, ...common, scale: "viridis", format: "g4", dtype: "float32" });
+  const title = `the picture, ${SHOWN[shown]}`;
+  if (shown === "raw") grid.show({ ...raw, title, scale: "grey", range: [0, 255], format: "int" });
+  else if (shown === "unit") grid.show({ ...raw, title, values: Array.from(raw.values, (value) => value / 255), scale: "grey", range: [0, 1], format: "g4", refOf: (r, c) => `${raw.refOf(r, c)} / 255` });
+  else grid.show({ ...input, title, scale: "viridis", format: "g4" });
 }
 
 function refAt(state, { row, column }) {
   return state.shown === "input" ? state.input.refOf(row, column) : state.raw.refOf(row, column);
 }
 
-/** The cell in four numbers: row, column, raw, normalised as in training, and as the sliders say. */
+/** The cell in numbers: row, column, raw, normalised as in training, and as the sliders say. */
 function describe(state, grid, four, cell = state.cell) {
   if (!cell || !state.raw) return;
   state.cell = cell;
-  const { row, column } = cell;
-  const at = row * state.raw.columns + column;
-  const raw = state.raw.values[at];
-  const slid = (raw / 255 - state.mean) / state.deviation;
+  const { raw, input } = state;
+  const [rawAt, inputAt] = places(state, cell);
+  const { mean, deviation } = state.found;
+  const given = input.values[inputAt.index];
+  const slid = (given * deviation + mean - state.mean) / state.deviation;
+  const inputRef = input.refOf(inputAt.row, inputAt.column);
   const pairs = [
-    ["row, column", h("span", { class: "tick" }, `${row}, ${column}`)],
-    ["raw", number(raw, state.raw.refOf(row, column), "int", "uint8")],
-    ["as the network gets it", number(state.input.values[at], state.input.refOf(row, column), "g6", "float32")],
-    ["as the sliders say", number(slid, `(${state.raw.refOf(row, column)} / 255 - ${state.mean}) / ${state.deviation}`, "g6")],
-    ["place in the flat vector", h("span", { class: "tick" }, `${row} \u00d7 ${state.raw.columns} + ${column} = ${at}`)],
+    ["row, column", h("span", { class: "tick" }, `${cell.row}, ${cell.column}`)],
+    ["raw", rawAt ? number(raw.values[rawAt.index], raw.refOf(rawAt.row, rawAt.column), "int", "uint8") : "none: the margin"],
+    ["as the network gets it", number(given, inputRef, "g6", "float32")],
+    ["as the sliders say", number(slid, `(${inputRef} \u00d7 ${deviation} + ${mean} - ${state.mean}) / ${state.deviation}`, "g6")],
+    ["place in the flat vector", h("span", { class: "tick" }, `${inputAt.row} \u00d7 ${input.columns} + ${inputAt.column} = ${inputAt.index}`)],
   ];
   put(four, pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+/** Where a shown cell stands in the raw picture, nowhere in a margin, and in what the network gets. */
+function places({ raw, input, shown }, { row, column }) {
+  const margin = [(input.rows - raw.rows) / 2, (input.columns - raw.columns) / 2];
+  const inner = shown === "input" ? [row - margin[0], column - margin[1]] : [row, column];
+  const at = (block, r, c) => (r >= 0 && c >= 0 && r < block.rows && c < block.columns ? { row: r, column: c, index: r * block.columns + c } : null);
+  return [at(raw, ...inner), at(input, inner[0] + margin[0], inner[1] + margin[1])];
 }
 
 /** Sliders, histogram, and the accuracy that falls when pictures come otherwise than in training. */

@@ -2,14 +2,13 @@
 import { h, put, section } from "../dom.js";
 import "../elements/p-curve.js";
 import { number } from "../elements/p-number.js";
-import { testable, withScores } from "./evaluation.js";
+import { withScores } from "./evaluation.js";
 
 export default {
   id: "robustness",
   title: "Robustness",
   lead: "Test images are cleaner than the world. How fast does accuracy fall?",
   step: "test",
-  for: testable,
   mount: (element, context) => withScores(element, context, (scores, ref) => draw(element, scores, ref)),
 };
 

@@ -2,14 +2,13 @@
 import { copyable } from "../copy.js";
 import { h, put, section, table } from "../dom.js";
 import { number, score } from "../elements/p-number.js";
-import { testable, withScores } from "./evaluation.js";
+import { withScores } from "./evaluation.js";
 
 export default {
   id: "scores",
   title: "Scores",
   lead: "How good it is on what it never saw, and how sure that is.",
   step: "test",
-  for: testable,
   mount: (element, context) =>
     withScores(element, context, async (scores, ref) => {
       const others = await context.api.get(context.api.address("runs", context.run.id, "published"));

@@ -13,7 +13,6 @@ export default {
   title: "Start",
   lead: "Choose a setting and start. Training goes on by itself, even when this page or the studio is closed.",
   step: "train",
-  for: () => true,
   async mount(element, context) {
     const chosen = context.task.settings.includes(context.state.setting) ? context.state.setting : context.task.settings[0];
     const place = h("div", {});

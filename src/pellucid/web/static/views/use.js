@@ -15,7 +15,6 @@ export default {
   title: "Try it",
   lead: "Give it something that it has never seen.",
   step: "use",
-  for: ({ run }) => Boolean(run) && run.status !== "damaged",
   async mount(element, context) {
     if (context.task.takes === "script") {
       put(element, section("Let it speak", "Every sample is drawn from a softmax, so another seed says it in another way.", ...speaker(context)), takeaway(context));

@@ -19,7 +19,6 @@ export default {
   title: "Watch",
   lead: "The loss should fall, the validation score should rise.",
   step: "train",
-  for: ({ run }) => Boolean(run) && run.status !== "damaged",
   mount(element, context) {
     const cockpit = new Cockpit(element, context);
     return () => cockpit.leave();

@@ -14,7 +14,6 @@ export default {
   id: "welcome",
   title: "Welcome",
   step: null,
-  for: () => true,
   mount(element, { tasks, runs }) {
     put(
       element,
