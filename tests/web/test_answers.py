@@ -20,6 +20,7 @@ from pellucid.errors import DataError
 from pellucid.media import write_png
 from pellucid.verbs.predict import answer_to, predict
 from pellucid.verbs.trained import open_trained
+from pellucid.web import batching, library
 from pellucid.web.batching import Batcher, compute
 from pellucid.web.library import Library, Opened, block
 from pellucid.web.refusals import Refusal
@@ -261,6 +262,25 @@ def test_more_than_fits_is_sent_away_at_once_and_counted(served):
     assert all(retry for status, retry in found if status == 503)
     assert after["shed"] - before["shed"] == statuses[503]
     assert after["answered"] - before["answered"] == statuses[200] + 2
+
+
+def test_one_request_a_second_looks_at_the_files_and_the_others_do_not_wait(trained_run, monkeypatch):
+    shelf = library.Library(trained_run.parent)
+    assert shelf.opened_lately("tried") is None
+    opened = shelf.open("tried")
+    assert shelf.opened_lately("tried") is opened
+    monkeypatch.setattr(library, "SECONDS_BETWEEN_LOOKS", 0.05)
+    time.sleep(0.06)
+    assert [shelf.opened_lately("tried") for _ in range(3)] == [None, opened, opened]
+    monkeypatch.setattr(library, "weights_at", lambda path, step: path / "gone")
+    with pytest.raises(Refusal, match="no weights"):
+        shelf.open("tried")
+    assert shelf.opened_lately("tried") is None
+
+
+def test_no_more_are_let_in_than_one_batch_takes():
+    """What waits behind a batch waits as long as the batch takes: it would double every latency of a flood."""
+    assert batching.MOST_INSIDE <= batching.MOST_TOGETHER
 
 
 def test_the_words_of_an_error_name_no_folder(served, trained_run):

@@ -22,7 +22,7 @@ from pellucid.errors import NonFinite, PellucidError
 from pellucid.web.library import Opened
 from pellucid.web.refusals import Refusal
 
-MOST_INSIDE = 64  # requests for an answer between the guard and their response
+MOST_INSIDE = 32  # requests for an answer between guard and response: one batch; more would only wait longer
 MOST_TOGETHER = 32  # samples in a batch
 SECONDS = 10.0  # until an answer must be there
 

@@ -144,6 +144,15 @@ class Library:
             Refusal: there is no such run, or it has no weights yet.
             RunError: it cannot be read.
         """
+        try:
+            opened = self._as_it_is(run)
+        except Exception:
+            self._lately.pop(run, None)
+            raise
+        self._lately[run] = (opened, time.monotonic())
+        return opened
+
+    def _as_it_is(self, run: str) -> Opened:
         name, step = moment_of(run)
         path = self.path(name)
         file = weights_at(path, step)
@@ -154,14 +163,19 @@ class Library:
             said = said if step is None else f"the weights at step {step} were not kept"
             raise Refusal(409, "untrained", said) from None
         key = (run, status.st_mtime_ns, status.st_size, status.st_ino)
-        opened = self._opened.get(key, lambda: self._open(run, file, step))
-        self._lately[run] = (opened, time.monotonic())
-        return opened
+        return self._opened.get(key, lambda: self._open(run, file, step))
 
     def opened_lately(self, run: str) -> Opened | None:
-        """Return a run's network if it was looked at within the last second; nothing is read for this."""
-        found = self._lately.get(run)
-        return found[0] if found and time.monotonic() - found[1] < SECONDS_BETWEEN_LOOKS else None
+        """Return a run's network if it was looked at within the last second; nothing is read for this.
+
+        After that second one caller gets None and is to ``open`` it; the others need not wait for that.
+        """
+        opened, when = self._lately.get(run, (None, 0.0))
+        now = time.monotonic()
+        if opened is None or now - when < SECONDS_BETWEEN_LOOKS:
+            return opened
+        self._lately[run] = (opened, now)
+        return None
 
     def _open(self, run: str, file: Path, step: int | None) -> Opened:
         sha8 = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
