@@ -102,6 +102,10 @@ class ImageInput:
         shape = facts.get("shape", ())
         return (shape[0], shape[1]) if len(shape) == 2 else None
 
+    def shown(self, sample: np.ndarray, facts: dict[str, Any]) -> tuple[bytes, str]:
+        """Return a raw sample as a PNG and its media type."""
+        return write_png(sample), "image/png"
+
 
 @dataclass(frozen=True)
 class TextInput:
@@ -109,9 +113,11 @@ class TextInput:
 
     Args:
         into: (text, facts) -> stages by name, in order; the last one is what ``Task.prepare`` takes.
+        words: (raw sample, facts) -> its words, to read it again.
     """
 
     into: Callable[[str, dict[str, Any]], dict[str, np.ndarray]]
+    words: Callable[[np.ndarray, dict[str, Any]], list[str]] | None = None
     kind: ClassVar[str] = "text"
 
     def read(self, source: str | Path | bytes | np.ndarray, facts: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -125,6 +131,16 @@ class TextInput:
         if isinstance(source, Path):
             source = file_bytes(source)
         return dict(self.into(source if isinstance(source, str) else utf8(source, "the text"), facts))
+
+    def shown(self, sample: np.ndarray, facts: dict[str, Any]) -> tuple[bytes, str]:
+        """Return a raw sample as UTF-8 text and its media type.
+
+        Raises:
+            ValueError: nothing says how to read it.
+        """
+        if self.words is None:
+            raise ValueError("these samples have no words")
+        return " ".join(self.words(sample, facts)).encode(), "text/plain"
 
 
 @dataclass(frozen=True)
@@ -153,6 +169,20 @@ def grid_of(takes: Input, facts: dict[str, Any]) -> tuple[int, int] | None:
     """
     grid = getattr(takes, "grid", None)
     return None if grid is None else grid(facts)
+
+
+def shown(takes: Input, sample: np.ndarray, facts: dict[str, Any]) -> tuple[bytes, str]:
+    """Return a raw sample as a person takes it in: bytes, and "image/png", "text/plain" or "audio/wav".
+
+    What ``takes`` has a method ``shown`` that does it.
+
+    Raises:
+        DataError: it cannot be shown.
+    """
+    try:
+        return takes.shown(sample, facts)  # type: ignore[attr-defined]
+    except (AttributeError, ValueError):
+        raise DataError("the samples of this task cannot be shown as a picture, a text or a sound") from None
 
 
 def utf8(content: bytes, name: str) -> str:

@@ -82,6 +82,12 @@ class SoundInput:
         except DataError as error:
             raise error if str(error).startswith(name) else DataError(f"{name}: {error}") from error
 
+    def shown(self, sample: np.ndarray, facts: dict[str, Any]) -> tuple[bytes, str]:
+        """Return a raw sample, int16 or floats in [-1, 1], as a WAV file and its media type."""
+        whole = sample.dtype == np.int16
+        samples = sample / np.float32(32768) if whole else sample
+        return wav(Sound(samples, int(facts["rate_hz"]))), "audio/wav"
+
 
 @dataclass(frozen=True)
 class ScriptInput:

@@ -196,7 +196,7 @@ def test_the_confusion_matrix_sums_to_the_test_set_and_a_cell_opens_its_images(s
     assert sum(cells) == 10_000
     counts = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/scores"))["evaluate"]["confusion"]
     off = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n > 1]
-    for label in [f"{n} images of {i} called {j}" for n, i, j in sorted(off)[-2:]]:
+    for label in [f"{n} samples of {i} called {j}" for n, i, j in sorted(off)[-2:]]:
         page.click(f"[aria-label='{label}']")
         page.wait_for_selector(
             f"h2:has-text('{label[-10]} taken for {label[-1]}'), h2:has-text('taken for {label[-1]}')"

@@ -287,7 +287,7 @@ def test_beside_a_mistake_stand_the_training_images_that_are_most_like_it(served
     assert likeness == pytest.approx(sorted((features @ mine).tolist(), reverse=True)[:5], abs=1e-5)
     assert (found["missing"], found["searched"]) == (None, len(data.train))
     first = found["alike"][0]
-    picture = served.get(f"/runs/tried/train/{first['index']}.png")
+    picture = served.get(f"/runs/tried/train/{first['index']}/sample")
     raw, label = data.train[torch.tensor([first["index"]])]
     assert (media.picture(picture.bytes) == raw[0].numpy()).all()
     assert first["class"] == data.facts["classes"][int(label[0])]
@@ -299,7 +299,7 @@ def test_what_is_no_training_cannot_be_stopped(served, name):
 
 
 def test_an_image_that_is_not_there_is_refused(served):
-    for place in ("mistakes/200/alike", "mistakes/200.png", "train/99999.png"):
+    for place in ("mistakes/200/alike", "mistakes/200/sample", "train/99999/sample"):
         assert served.get(f"/runs/tried/{place}").status == 404
 
 
@@ -312,6 +312,6 @@ def test_a_test_set_stays_closed_until_the_run_was_tested(served, trained_run):
             .body["error"]["message"]
             .startswith("this run was not tested yet")
         )
-        assert served.get("/runs/untested/mistakes/0.png").status == 422
+        assert served.get("/runs/untested/mistakes/0/sample").status == 422
     finally:
         shutil.rmtree(trained_run.parent / "untested")

@@ -265,6 +265,10 @@ class DrawingInput:
         """Return the rows and columns of a sample; None where the samples are strokes."""
         return None if facts["strokes"] else tuple(facts["shape"])
 
+    def shown(self, sample: np.ndarray, facts: dict[str, Any]) -> tuple[bytes, str]:
+        """Return a raw sample as a PNG, strokes rendered, and its media type."""
+        return media.write_png(images(torch.from_numpy(sample)[None], facts)[0].numpy()), "image/png"
+
 
 def drawing_of(path: str | Path) -> doodle.Drawing:
     """Return the strokes of the first drawing in a file."""

@@ -17,7 +17,7 @@ from pellucid.verbs import albums
 from pellucid.verbs.evaluate import Tested, tested
 from pellucid.verbs.published import published
 from pellucid.web.inside.scenes import Looking
-from pellucid.web.library import Library, library
+from pellucid.web.library import Library, Opened, library
 from pellucid.web.refusals import Refusal, tellable
 
 MOST_SHOWN = 1000  # mistakes or images of a cell in one answer
@@ -72,10 +72,16 @@ def mistakes(
     return {**counts, "mistakes": listed}
 
 
-@router.get("/runs/{run}/mistakes/{index}.png", response_class=Response)
+@router.get("/runs/{run}/mistakes/{index}/sample", response_class=Response)
 def mistake(run: str, index: int, shelf: Shelf) -> Response:
-    """Return one image of the test set that the run was tested on."""
-    return png(sample_of(test_of(run, shelf), index))
+    """Return one sample of the test set that the run was tested on: a PNG, a text or a WAV file."""
+    return shown(shelf.open(run), sample_of(test_of(run, shelf), index))
+
+
+@router.get("/runs/{run}/mistakes/{index}/kept")
+def kept(run: str, index: int, shelf: Shelf) -> dict[str, str]:
+    """Keep one sample of the test set, to look inside the network with it; return its identifier."""
+    return {"sample": shelf.keep(sample_of(test_of(run, shelf), index)).id}
 
 
 @router.get("/runs/{run}/mistakes/{index}/alike")
@@ -106,13 +112,14 @@ def alike(run: str, index: int, look: Looking, request: Request) -> dict[str, An
     return {"missing": None, "searched": len(numbers), "alike": listed}
 
 
-@router.get("/runs/{run}/train/{index}.png", response_class=Response)
+@router.get("/runs/{run}/train/{index}/sample", response_class=Response)
 def learned(run: str, index: int, shelf: Shelf) -> Response:
-    """Return one training image of a run's task."""
-    train = shelf.data(shelf.open(run).trained.task).train
+    """Return one training sample of a run's task: a PNG, a text or a WAV file."""
+    opened = shelf.open(run)
+    train = shelf.data(opened.trained.task).train
     if not 0 <= index < len(train):
         raise Refusal(404, "sample", f"the training set has {len(train)} samples")
-    return png(train[torch.tensor([index])][0][0].numpy())
+    return shown(opened, train[torch.tensor([index])][0][0].numpy())
 
 
 def sample_of(found: Tested, index: int) -> np.ndarray:
@@ -122,11 +129,10 @@ def sample_of(found: Tested, index: int) -> np.ndarray:
     return found.sample(index)
 
 
-def png(raw: np.ndarray) -> Response:
-    """Return a raw sample as a picture."""
-    if raw.dtype != np.uint8 or raw.ndim not in (2, 3):
-        raise Refusal(415, "kind", "the samples of this task are not pictures")
-    return Response(media.write_png(raw), media_type="image/png")
+def shown(opened: Opened, raw: np.ndarray) -> Response:
+    """Return a raw sample as a person takes it in."""
+    content, kind = media.shown(opened.trained.task.takes, raw, opened.trained.facts)
+    return Response(content, media_type=kind)
 
 
 @router.get("/runs/{run}/cell/{true}/{predicted}")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from pellucid import sound
+from pellucid import media, sound
 from pellucid.datasets import mulaw, script, utterances
 from pellucid.sampling import Draw
 from pellucid.verbs import speech
@@ -99,10 +98,10 @@ def recording(task: str, index: int, shelf: Shelf, setting: str = "default") -> 
 
     raw = data.valid[torch.tensor([index])][0][0].numpy()
     if chosen.takes.kind == "sound":
-        wave = raw / np.float32(32768)
+        content, _ = media.shown(chosen.takes, raw, data.facts)
     else:
         wave = mulaw.decode(raw[utterances.HEADER :][raw[utterances.HEADER :] > 0] - 1)
-    content = sound.wav(sound.Sound(wave, int(data.facts["rate_hz"])))
+        content = sound.wav(sound.Sound(wave, int(data.facts["rate_hz"])))
     return Response(content, media_type="audio/wav")
 
 

@@ -26,7 +26,7 @@ function draw(element, scores, ref) {
     return { name, xs: bins.map(([x]) => x), ys: bins.map(([, i]) => scores[key].accuracy[i]), refOf: (at) => ref(`${key},accuracy,${bins[at][1]}`), format: "percent1", points: true };
   });
   const ideal = { name: "perfectly honest", xs: [0, ...middles, 1], ys: [0, ...middles, 1], refOf: (i) => ref(`calibration,edges,${i}`), format: "percent0", dashed: true };
-  const help = "Answers are sorted by how sure the network was, and each group's share of right answers is drawn. Below the dashed line it promises too much, above it too little. Groups with few images jump about.";
+  const help = "Answers are sorted by how sure the network was, and each group's share of right answers is drawn. Below the dashed line it promises too much, above it too little. Groups with few samples jump about.";
   const chart = h("p-curve");
   put(element, h("div", { class: "columns" }, section("Said and true", help, chart), sums(scores, found, ref)), groups(scores, found, ref));
   chart.show({ title: "Share of right answers against confidence", x: "confidence", lines: [...lines, ideal], range: [0, 1], domain: [0, 1] });
@@ -47,6 +47,6 @@ function groups(scores, found, ref) {
     const name = h("span", { class: "tick" }, `${Math.round(100 * scores.calibration.edges[i])} to ${Math.round(100 * edge)} %`);
     return [[name, found.map(([key]) => [number(scores[key].counts[i], ref(`${key},counts,${i}`), "int")]), found.map(([key]) => number(scores[key].accuracy[i], ref(`${key},accuracy,${i}`), "percent1"))].flat()];
   });
-  const head = ["confidence", ...found.map(([, name]) => `images, ${name}`), ...found.map(([, name]) => `right, ${name}`)];
+  const head = ["confidence", ...found.map(([, name]) => `samples, ${name}`), ...found.map(([, name]) => `right, ${name}`)];
   return section("Group by group", null, table("Images and right answers in each group of confidence", head, rows, { quiet: true }));
 }

@@ -1,17 +1,18 @@
-/** Test: two runs side by side: their scores, and the images on which only one of them is right. */
+/** Test: two runs side by side: their scores, and the samples on which only one of them is right. */
 import { h, put, section, table } from "../dom.js";
 import { number, score } from "../elements/p-number.js";
 import { failure } from "../problem.js";
 import { roving } from "../roving.js";
-import { imageOf, withScores } from "./evaluation.js";
-import { inside } from "./inspect.js";
+import { opener } from "../specimen.js";
+import { withScores } from "./evaluation.js";
 
 const SURE = 0.05; // the usual level of a test
+const SIDE = 56; // pixels of a picture
 
 export default {
   id: "compare",
   title: "Compare",
-  lead: "Two networks on the same test images. Where do they disagree, and is it more than chance?",
+  lead: "Two networks on the same test samples. Where do they disagree, and is it more than chance?",
   step: "test",
   mount: (element, context) => withScores(element, context, (scores) => draw(element, context, scores)),
 };
@@ -31,7 +32,7 @@ function draw(element, context, scores) {
 
 async function compare(place, context, scores, other) {
   const { run, api } = context;
-  put(place, h("p", { class: "waiting" }, "Asking both networks about the test images ..."));
+  put(place, h("p", { class: "waiting" }, "Asking both networks about the test samples ..."));
   try {
     const found = await api.get(api.address("runs", run.id, "compare", other.id));
     const ref = (path) => `${run.id}/compare/${other.id}[${path}]`;
@@ -49,7 +50,7 @@ function sideBySide(scores, run, other) {
     score(scores.scores[name], at(run.id, name), format(name)),
     other.scores[name] ? score(other.scores[name], at(other.id, name), format(name)) : "none",
   ]);
-  return section("Scores", "Two intervals that overlap do not mean that the networks are equal: on the same images the test beside this is sharper.", table("Scores of both", ["score", run.id, other.id], rows, { quiet: true }));
+  return section("Scores", "Two intervals that overlap do not mean that the networks are equal: on the same samples the test beside this is sharper.", table("Scores of both", ["score", run.id, other.id], rows, { quiet: true }));
 }
 
 function agreement(found, ref, run, other) {
@@ -59,17 +60,14 @@ function agreement(found, ref, run, other) {
     [`${run.id} wrong`, cell("only_second"), cell("neither")],
   ];
   const verdict = found.p < SURE ? "Chance alone would seldom do this." : "This may well be chance.";
-  const help = "McNemar's test looks only at the images where exactly one of the two is right. If both were equally good, either would be right on about half of them; p says how often chance alone would make the halves at least this unequal.";
+  const help = "McNemar's test looks only at the samples where exactly one of the two is right. If both were equally good, either would be right on about half of them; p says how often chance alone would make the halves at least this unequal.";
   const said = h("p", {}, "McNemar's exact p = ", number(found.p, ref("p"), "g2"), ` (n = `, number(found.n, ref("n"), "int"), "). ", h("b", {}, verdict));
-  return section("Agreement", help, table("On how many test images each is right", ["", `${other.id} right`, `${other.id} wrong`], rows, { quiet: true }), said);
+  return section("Agreement", help, table("On how many test samples each is right", ["", `${other.id} right`, `${other.id} wrong`], rows, { quiet: true }), said);
 }
 
 function only(list, count, name, id, context, ref) {
-  const item = (one) => {
-    const open = h("button", { type: "button", class: "open", title: `is ${one.true}; ${one.first} and ${one.second}`, "aria-label": `test image ${one.index}: a ${one.true}, read as ${one.first} by the first and ${one.second} by the second; look inside`, onclick: () => inside(context, one.index, open) }, h("img", { src: imageOf(context, one.index), alt: "", width: 56, height: 56, loading: "lazy" }));
-    return h("li", {}, open);
-  };
-  const thumbs = h("ul", { class: "thumbs" }, list.map(item));
-  roving(thumbs, "button");
-  return section(`Only ${id} is right`, null, h("p", { class: "fine" }, number(count, ref(name), "int"), " images."), thumbs);
+  const item = (one) => h("li", {}, opener(context, one.index, `a ${one.true}, read as ${one.first} by the first and ${one.second} by the second`, SIDE));
+  const thumbs = h("ul", { class: `thumbs of-${context.task.takes}` }, list.map(item));
+  roving(thumbs, "li > button");
+  return section(`Only ${id} is right`, null, h("p", { class: "fine" }, number(count, ref(name), "int"), " samples."), thumbs);
 }

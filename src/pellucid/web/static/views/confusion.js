@@ -1,38 +1,39 @@
-/** Test: what is taken for what. A cell opens its images. */
+/** Test: what is taken for what. A cell opens its samples. */
 import { colour, css, ink } from "../colours.js";
 import { h, put, section } from "../dom.js";
 import { number } from "../elements/p-number.js";
 import { failure } from "../problem.js";
 import { roving } from "../roving.js";
-import { imageOf, withScores } from "./evaluation.js";
-import { inside } from "./inspect.js";
+import { opener } from "../specimen.js";
+import { withScores } from "./evaluation.js";
 
-const PAGE = 60; // images shown at once
+const PAGE = 60; // samples shown at once
+const SIDE = 56; // pixels of a picture
 const PAIRS = 8; // of the list of most confused
 
 export default {
   id: "confusion",
   title: "Confusion",
-  lead: "Rows are what it is, columns what the network said. The diagonal is right. Open a cell to see its images.",
+  lead: "Rows are what it is, columns what the network said. The diagonal is right. Open a cell to see its samples.",
   step: "test",
   mount: (element, context) => withScores(element, context, (scores, ref) => draw(element, context, scores, ref)),
 };
 
 function draw(element, context, scores, ref) {
-  const images = h("div", { class: "opened", "aria-live": "polite" });
+  const samples = h("div", { class: "opened", "aria-live": "polite" });
   const open = (truth, predicted) => {
     context.setState({ true: scores.classes[truth], predicted: scores.classes[predicted] });
     element.querySelectorAll(".matrix [aria-pressed]").forEach((one) => one.setAttribute("aria-pressed", String(one.dataset.cell === `${truth},${predicted}`)));
-    return show(images, context, scores, ref, truth, predicted);
+    return show(samples, context, scores, ref, truth, predicted);
   };
-  const sums = `${scores.n} images; rows and columns sum to the counts at their ends.`;
+  const sums = `${scores.n} samples; rows and columns sum to the counts at their ends.`;
   put(
     element,
     h("div", { class: "columns wide-first" },
       section("Confusion matrix", sums, matrix(scores, ref, open)),
-      section("Most confused", "The cells off the diagonal with the most images.", pairs(scores, ref, open)),
+      section("Most confused", "The cells off the diagonal with the most samples.", pairs(scores, ref, open)),
     ),
-    images,
+    samples,
   ); // prettier-ignore
   const [truth, predicted] = ["true", "predicted"].map((name) => scores.classes.indexOf(context.state[name]));
   if (truth >= 0 && predicted >= 0) open(truth, predicted);
@@ -45,7 +46,7 @@ function matrix({ confusion, classes, n }, ref, open) {
     const right = r === c;
     const place = right ? 0.5 - 0.42 * (count / most) : 0.5 + 0.38 * Math.sqrt(count / worst);
     const paint = count ? { background: css("diverging", place), color: ink(colour("diverging", place)) } : {};
-    const label = `${count} images of ${classes[r]} called ${classes[c]}`;
+    const label = `${count} samples of ${classes[r]} called ${classes[c]}`;
     const inside = count
       ? h("button", { type: "button", class: "cell", "aria-label": label, "aria-pressed": "false", "data-cell": `${r},${c}`, "data-ref": ref(`confusion,${r},${c}`), style: paint, onclick: () => open(r, c) }, String(count))
       : h("span", { class: "cell none", "data-ref": ref(`confusion,${r},${c}`) }, "0");
@@ -65,38 +66,31 @@ function matrix({ confusion, classes, n }, ref, open) {
 function pairs({ confusion, classes }, ref, open) {
   const all = confusion.flatMap((row, r) => row.map((count, c) => ({ r, c, count }))).filter(({ r, c, count }) => r !== c && count);
   all.sort((a, b) => b.count - a.count);
-  if (!all.length) return h("p", {}, "No image was taken for another class.");
+  if (!all.length) return h("p", {}, "No sample was taken for another class.");
   const item = ({ r, c, count }) =>
-    h("li", {}, h("button", { type: "button", class: "link", onclick: () => open(r, c) }, `${classes[r]} taken for ${classes[c]}`), " ", h("small", {}, number(count, ref(`confusion,${r},${c}`), "int"), count === 1 ? " image" : " images"));
+    h("li", {}, h("button", { type: "button", class: "link", onclick: () => open(r, c) }, `${classes[r]} taken for ${classes[c]}`), " ", h("small", {}, number(count, ref(`confusion,${r},${c}`), "int"), count === 1 ? " sample" : " samples"));
   return h("ol", { class: "pairs" }, all.slice(0, PAIRS).map(item));
 }
 
 async function show(place, context, scores, ref, truth, predicted) {
   const [is, said] = [scores.classes[truth], scores.classes[predicted]];
-  put(place, h("p", { class: "waiting" }, "Fetching the images ..."));
+  put(place, h("p", { class: "waiting" }, "Fetching the samples ..."));
   try {
     const answer = await context.api.cell(context.run.id, truth, predicted);
     const indices = answer.indices ?? answer;
     const title = truth === predicted ? `${is}, rightly read` : `${is} taken for ${said}`;
-    const list = h("ul", { class: "thumbs" });
+    const list = h("ul", { class: `thumbs of-${context.task.takes}` });
     const more = h("button", { type: "button", class: "quiet", onclick: () => add() }, "Show more");
     let shown = 0;
     const add = () => {
-      for (const index of indices.slice(shown, shown + PAGE)) list.append(thumb(context, index, `${is}, read as ${said}`));
+      for (const index of indices.slice(shown, shown + PAGE)) list.append(h("li", {}, opener(context, index, `${is}, read as ${said}`, SIDE)));
       shown = Math.min(indices.length, shown + PAGE);
       more.hidden = shown >= indices.length;
-      roving(list, "button");
+      roving(list, "li > button");
     };
     add();
-    put(place, section(title, null, h("p", { class: "fine" }, number(indices.length, ref(`confusion,${truth},${predicted}`), "int"), " test images. Open one to look inside the network."), list, more));
+    put(place, section(title, null, h("p", { class: "fine" }, number(indices.length, ref(`confusion,${truth},${predicted}`), "int"), " test samples. Open one to look inside the network."), list, more));
   } catch (error) {
     put(place, failure(error, () => show(place, context, scores, ref, truth, predicted)));
   }
-}
-
-/** One test image as a way into the network. */
-function thumb(context, index, label) {
-  const image = h("img", { src: imageOf(context, index), alt: "", width: 56, height: 56, loading: "lazy" });
-  const open = h("button", { type: "button", class: "open", title: `test image ${index}`, "aria-label": `test image ${index}: ${label}; look inside`, onclick: () => inside(context, index, open) }, image);
-  return h("li", {}, open);
 }

@@ -1,6 +1,7 @@
 /** What all views of the step Test share: the scores of a run, or a button that makes them. */
 import { h, put } from "../dom.js";
 import { failure } from "../problem.js";
+import { noun } from "../specimen.js";
 
 const SECONDS = 1.5; // between looks whether an evaluation is done
 
@@ -22,7 +23,7 @@ export async function withScores(element, context, draw) {
   }
   const begin = h("button", { type: "button", onclick: () => test() }, "Test it now");
   const why = context.run.status === "running" ? "This network is still training. Test it when it is done." : "This network has not been tested yet.";
-  put(element, h("div", { class: "panel empty" }, h("p", {}, why), h("p", {}, "The test images took part in no choice. They are opened once, here."), begin));
+  put(element, h("div", { class: "panel empty" }, h("p", {}, why), h("p", {}, `The test ${noun(context)}s took part in no choice. They are opened once, here.`), begin));
 
   async function test({ begun = false } = {}) {
     begin.disabled = true;
@@ -36,11 +37,6 @@ export async function withScores(element, context, draw) {
   }
   if (context.run.jobs?.evaluate?.state === "running") test({ begun: true }); // another page began it
   return stop;
-}
-
-/** The address of one test image. */
-export function imageOf(context, index) {
-  return context.api.address("runs", context.run.id, "mistakes", `${index}.png`);
 }
 
 /**

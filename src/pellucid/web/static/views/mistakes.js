@@ -3,11 +3,12 @@ import { h, put, section } from "../dom.js";
 import { number } from "../elements/p-number.js";
 import { failure } from "../problem.js";
 import { roving } from "../roving.js";
-import { inside } from "./inspect.js";
-import { imageOf, withScores } from "./evaluation.js";
+import { noun, opener, specimen } from "../specimen.js";
+import { withScores } from "./evaluation.js";
 
 const MOST = 1000; // asked for
 const PAGE = 42; // shown at first
+const SIDE = 96; // pixels
 
 export default {
   id: "mistakes",
@@ -18,11 +19,11 @@ export default {
 };
 
 async function draw(element, context, scores) {
-  put(element, h("p", { class: "waiting" }, "Asking the network about the test images again ..."));
+  put(element, h("p", { class: "waiting" }, `Asking the network about the test ${noun(context)}s again ...`));
   const found = await context.api.get(context.api.address("runs", context.run.id, "mistakes"), { count: MOST });
   if (!found.n) return put(element, h("p", { class: "panel" }, "No mistakes: every test sample was right."));
   const ref = (path) => `${context.run.id}/mistakes[${path}]`;
-  const list = h("ul", { class: "gallery mistakes" });
+  const list = h("ul", { class: `gallery mistakes of-${context.task.takes}` });
   const said = h("p", { class: "fine", role: "status" });
   const choose = (name, label) => {
     const known = scores.classes.filter((value) => found.mistakes.some((one) => one[name] === value));
@@ -35,26 +36,23 @@ async function draw(element, context, scores) {
     const shown = chosen.slice(0, more.dataset.all ? MOST : PAGE);
     put(list, shown.map(([one, i]) => item(one, (name) => ref(`mistakes,${i},${name}`), context)));
     more.hidden = shown.length === chosen.length;
-    put(said, "Showing ", number(shown.length, ref("length"), "int"), " of ", number(found.n, ref("n"), "int"), " mistakes in ", number(found.of, ref("of"), "int"), " test images, the worst first: by loss, which is \u2212log of the probability of the true class.");
-    roving(list, "button.open");
+    put(said, "Showing ", number(shown.length, ref("length"), "int"), " of ", number(found.n, ref("n"), "int"), " mistakes in ", number(found.of, ref("of"), "int"), ` test ${noun(context)}s, the worst first: by loss, which is \u2212log of the probability of the true class.`);
+    roving(list, "li > button");
   }
   const more = h("button", { type: "button", class: "quiet", onclick: () => ((more.dataset.all = "1"), fill()) }, "Show all");
   const only = h("label", {}, h("input", { type: "checkbox", checked: Boolean(context.state.doubtful), onchange: (event) => (context.setState({ doubtful: event.target.checked ? "1" : null }), fill()) }), " only doubtful labels: ", number(found.doubtful, ref("doubtful"), "int"));
   fill();
-  const lead = "The loss is large where the network was sure of something wrong. Some of these labels are wrong themselves: one is doubtful where the network is as sure of another class as it is, on average, of the images that belong there.";
+  const lead = "The loss is large where the network was sure of something wrong. Some of these labels are wrong themselves: one is doubtful where the network is as sure of another class as it is, on average, of what belongs there.";
   put(element, section("The worst mistakes", lead, h("div", { class: "row" }, choose("true", "it is"), choose("predicted", "it said"), only), said, list, h("p", {}, more)));
 }
 
 function item(one, ref, context) {
   const loss = -Math.log(Math.max(one.probability_of_true, Number.MIN_VALUE));
-  const label = `test image ${one.index}: a ${one.true} read as ${one.predicted}; look inside`;
-  const image = h("img", { src: imageOf(context, one.index), alt: "", width: 96, height: 96, loading: "lazy" });
-  const open = h("button", { type: "button", class: "open", "aria-label": label, onclick: () => inside(context, one.index, open) }, image);
   const second = one.second === null ? null : h("div", { class: "fine" }, "second ", h("b", {}, one.second));
   return h(
     "li",
     {},
-    open,
+    opener(context, one.index, `a ${one.true} read as ${one.predicted}`, SIDE),
     h("div", { class: "verdict" }, h("b", {}, one.predicted), " ", number(one.probability, ref("probability"), "percent1")),
     h("div", { class: "fine" }, "is ", h("b", {}, one.true), " ", number(one.probability_of_true, ref("probability_of_true"), "percent1")),
     second,
@@ -64,10 +62,10 @@ function item(one, ref, context) {
   );
 }
 
-/** A button that shows the training images that the network finds most like a mistake. */
+/** A button that shows the training samples that the network finds most like a mistake. */
 function alike(one, context) {
   const list = h("ul", { class: "alike", hidden: true });
-  const open = h("button", { type: "button", class: "quiet", "aria-expanded": "false", "aria-label": `training images most like test image ${one.index}`, onclick: () => toggle() }, "most alike");
+  const open = h("button", { type: "button", class: "quiet", "aria-expanded": "false", "aria-label": `training ${noun(context)}s most like test ${noun(context)} ${one.index}`, onclick: () => toggle() }, "most alike");
   async function toggle() {
     list.hidden = !list.hidden;
     open.setAttribute("aria-expanded", String(!list.hidden));
@@ -86,6 +84,6 @@ function rows(found, one, context) {
   if (found.missing) return h("li", { class: "fine" }, found.missing);
   const ref = (i) => `${context.run.id}/mistakes/${one.index}/alike[alike,${i},likeness]`;
   return found.alike.map((each, i) =>
-    h("li", {}, h("img", { src: context.api.address("runs", context.run.id, "train", `${each.index}.png`), alt: `training image ${each.index}`, width: 40, height: 40, loading: "lazy" }), h("span", { class: "fine" }, h("b", {}, each.class), " ", number(each.likeness, ref(i), "2"))),
+    h("li", {}, specimen(context, "train", each.index, 40), h("span", { class: "fine" }, h("b", {}, each.class), " ", number(each.likeness, ref(i), "2"))),
   );
 }

@@ -18,7 +18,7 @@ export default {
 
 function draw(scores, ref, { run }, others) {
   const command = (scores.command || `pellucid evaluate ${run.id}`).replace(/^pellucid evaluate .*\//, (text) => text);
-  const help = "With other test images the score would be a little different. The 95 % interval says how much: two networks whose intervals overlap widely are not told apart by this test.";
+  const help = "With other test samples the score would be a little different. The 95 % interval says how much: two networks whose intervals overlap widely are not told apart by this test.";
   const big = Object.entries(scores.scores).map(([name, entry]) => h("div", { class: "figure" }, h("span", { class: "name" }, name), score(entry, ref(`scores,${name}`), format(name))));
   return [
     section("On the test set", help, h("div", { class: "figures" }, big), h("p", { class: "fine" }, "Made by"), copyable(command)),
@@ -42,7 +42,7 @@ function perClass(scores, ref) {
     const at = (name) => ref(`per_class,${i},${name}`);
     return [row.class, measured(row.precision, at("precision")), measured(row.recall, at("recall")), measured(row.f1, at("f1")), count(row, at)];
   });
-  return section("Class by class", help, table("Precision, recall and F1 of each class", ["class", "precision", "recall", "F1", "images"], rows));
+  return section("Class by class", help, table("Precision, recall and F1 of each class", ["class", "precision", "recall", "F1", "samples"], rows));
 }
 
 function measured(entry, ref) {

@@ -1,0 +1,92 @@
+"""What was mistaken is shown as a person takes it in, by what its task takes: a text, a recording, strokes."""
+
+import numpy as np
+import pytest
+import torch
+
+from pellucid import config, media, sound, tasks
+from pellucid.datasets import doodle, tokens
+from pellucid.verbs.evaluate import evaluate
+from pellucid.verbs.scene import name_of
+from pellucid.verbs.train import train
+from pellucid.verbs.trained import open_trained
+from pellucid.web import app as studio
+
+from .conftest import TOKEN, Served
+
+RUNS = {
+    "sentences": ("sentences", []),
+    "words": ("words", []),
+    "strokes": ("sketches", ["--network", "strokes"]),
+}
+
+
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory):
+    """A studio over runs that hardly learned and were tested."""
+    runs = tmp_path_factory.mktemp("mistaken") / "runs"
+    for name, (task, words) in RUNS.items():
+        for _ in train(barely(task, words), runs / name):
+            pass
+        trained = open_trained(runs / name)
+        trained.run.save_scores({"evaluate": evaluate(trained).document})
+    found = Served(studio.create_app(runs, token=TOKEN))
+    found.runs = runs
+    yield found
+    found.close()
+
+
+def barely(task, words):
+    setting = config.setting(tasks.find(task), "tiny")
+    return config.parse(setting, [*words, "--steps", "4"], program="x")
+
+
+def worst(tested, run):
+    """Return the worst mistake of a run, how it is shown, its raw sample and what is known of it."""
+    trained = open_trained(tested.runs / run)
+    found = tested.get(f"/runs/{run}/mistakes").body
+    assert found["n"] == len(found["mistakes"]) > 0
+    index = found["mistakes"][0]["index"]
+    raw = trained.task.data().test()[torch.tensor([index])][0][0].numpy()
+    return found["mistakes"][0], tested.get(f"/runs/{run}/mistakes/{index}/sample"), raw, trained
+
+
+def test_a_mistaken_text_is_read(tested):
+    _, shown, raw, trained = worst(tested, "sentences")
+    assert shown.headers["content-type"] == "text/plain; charset=utf-8"
+    words = shown.bytes.decode().split()
+    assert words
+    assert words == tokens.spelled(raw, trained.facts)
+
+
+def test_a_mistaken_recording_is_heard(tested, tmp_path):
+    _, shown, raw, trained = worst(tested, "words")
+    assert shown.headers["content-type"] == "audio/wav"
+    (tmp_path / "heard.wav").write_bytes(shown.bytes)
+    heard = sound.read(tmp_path / "heard.wav", rate_hz=trained.facts["rate_hz"])
+    assert np.array_equal(np.round(heard.samples * 32768).astype(np.int16), raw)
+
+
+def test_mistaken_strokes_are_drawn(tested):
+    _, shown, raw, trained = worst(tested, "strokes")
+    assert raw.dtype == np.float32
+    drawn = doodle.render(doodle.unpack(raw), doodle.Form(**trained.facts["form"]))
+    assert np.abs(media.picture(shown.bytes).astype(int) - drawn).max() <= 1
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_what_was_mistaken_is_kept_to_look_inside_with_it(tested, run):
+    mistake, _, raw, _ = worst(tested, run)
+    kept = tested.get(f"/runs/{run}/mistakes/{mistake['index']}/kept").body
+    assert kept["sample"] == name_of(raw)
+    answer = tested.post(f"/runs/{run}/predict", kept).body["answer"]
+    assert answer["text"] == mistake["predicted"]
+    assert tested.get(f"/runs/{run}/layers?sample={kept['sample']}").status == 200
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_training_samples_most_like_a_mistake_are_shown_the_same_way(tested, run):
+    mistake, shown, *_ = worst(tested, run)
+    found = tested.get(f"/runs/{run}/mistakes/{mistake['index']}/alike").body["alike"][0]
+    other = tested.get(f"/runs/{run}/train/{found['index']}/sample")
+    assert other.headers["content-type"] == shown.headers["content-type"]
