@@ -63,12 +63,11 @@ class Sentences(Classifier):
     """
 
     name: ClassVar[str] = "sentences"
-    takes: ClassVar[TextInput] = TextInput(into=read_words)
+    takes: ClassVar[TextInput] = TextInput(into=read_words, words=tokens.spelled)
     paths = {
         "dataset": corpus.is_file,
         "vectors": lambda given: given != "glove",
     }
-    takes: ClassVar[TextInput] = TextInput(into=read_words, words=tokens.spelled)
 
     dataset: str = "mr"
     """mr, sst1, sst2, subj, trec, cr, mpqa, ag-news, tiny; or a file of your own: .csv, .tsv, .jsonl"""
