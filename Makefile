@@ -18,7 +18,7 @@ test: $(VENV)/.dev
 	$(MAKE) --jobs 2 tests style
 
 tests: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: style
 	$(PYTHON) -m pytest tests/test_floors.py

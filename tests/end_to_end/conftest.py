@@ -54,9 +54,13 @@ def studio(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browser(tmp_path_factory):
     from playwright.sync_api import sync_playwright
 
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        mark = tmp_path_factory.getbasetemp().parent / "has-a-browser"
+        assert not mark.exists(), "another worker has a browser already: see tests/conftest.py"
+        mark.touch()
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(
             executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"]

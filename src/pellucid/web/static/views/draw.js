@@ -82,11 +82,14 @@ function draw(element, context, switches, classes) {
   pad.addEventListener("drawn", read);
   const pen = slider("pen", { ...PENS, format: (value) => `${value} px`, oninput: (value) => (pad.width = value) });
   const tools = h("div", { class: "row" }, button("Undo", () => pad.undo()), button("Clear", () => pad.clear()), pen.node);
-  const copy = button("Copy a validation digit", () => borrow(context, pad));
+  const copy = button("Copy a validation picture", () => borrow(context, pad));
   const checks = Object.entries(switches).map(([name, does]) => h("li", {}, h("label", {}, h("input", { type: "checkbox", checked: true, "data-switch": name, onchange: (event) => (event.target.checked ? without.delete(name) : without.add(name), read()) }), does.split(";")[0]), h("span", { class: "fine" }, does.split(";")[1] ? ` ${does.split(";")[1].trim()}` : "")));
   const answer = section("Its answer", "The bars are softmax probabilities: they add up to one. A network without a class for \u201cnone of these\u201d names one for any scribble.", said, bars, time, more);
   const sheet = section("The pad", "White paper, black ink, 280 \u00d7 280 pixels. What you draw goes through the very function that reads photographs, and then through the preparation of training.", pad, tools, h("p", { class: "row" }, copy));
-  const way = section("From the pen to the network", "MNIST was made like this in 1994 (LeCun et al. 1998). A digit that is prepared in another way than those of the training looks strange to the network: leave a step out and see.", stages, Object.keys(switches).length ? h("ul", { class: "switches" }, checks) : null);
+  const lead = checks.length
+    ? "MNIST was made like this in 1994 (LeCun et al. 1998). A digit that is prepared in another way than those of the training looks strange to the network: leave a step out and see."
+    : "What was drawn, prepared as the pictures of the training were: one that is prepared in another way looks strange to the network.";
+  const way = section("From the pen to the network", lead, stages, checks.length ? h("ul", { class: "switches" }, checks) : null);
   put(element, h("div", { class: "columns pad-columns" }, sheet, answer), way);
   blank();
 }
