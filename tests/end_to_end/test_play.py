@@ -143,6 +143,33 @@ def test_the_keyboard_alone_plays_a_game(studio, open_page):
     assert page.errors == []
 
 
+def test_an_answer_that_comes_after_the_sheet_was_wiped_is_not_taken(studio, open_page):
+    page = open_page(studio, place(words="train", seconds=0))
+    held = []
+    page.route("**/guess", lambda route: held.append(route))
+    page.click(".start button")
+    page.click(".play-card button")
+    page.wait_for_selector("p-pad canvas:focus")
+    page.keyboard.press("Space")
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => !document.querySelector('p-pad').blank")
+    for _ in range(100):
+        if held:
+            break
+        page.wait_for_timeout(50)
+    page.keyboard.press("Backspace")
+    with page.expect_response("**/guess"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    assert page.inner_text(".play-line") == "\u2026"
+    page.click("button:text-is('Skip')")
+    page.click(".drawings button")
+    page.wait_for_selector("text=Nothing was drawn, so there was no guess")
+    assert page.errors == []
+
+
 def test_a_finger_draws_on_a_phone_without_scrolling_and_the_clock_ends_a_round(studio, open_page):
     page = open_page(studio, place(words="eye", seconds=4), **PHONE)
     page.tap(".start button")

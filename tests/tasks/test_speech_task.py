@@ -98,7 +98,7 @@ def test_a_run_from_before_phases_is_opened_without_them():
     task = tiny()
     stated = {"task": "speech", **config.to_json(task)}
     training = stated.pop("training")
-    run = SimpleNamespace(path="run", task=stated, training=training)
+    run = SimpleNamespace(path="run", task=stated, training=training, environment={})
     assert restored(run) == task
     del stated["phases"]
     assert restored(run) == replace(task, phases=False)

@@ -124,7 +124,8 @@ function round(game, { name, threshold }) {
     const warning = h("p", { class: "unseen", role: "status" });
     const bars = h("p-bars");
     const trouble = h("div", {});
-    let ended = false;
+    let ended = false; // nothing more can be drawn
+    let finished = false; // nothing more is taken
 
     const look = latest(async () => {
       if (ended || !enough(pad.strokes)) return;
@@ -137,7 +138,7 @@ function round(game, { name, threshold }) {
       try {
         const answer = await post(address("runs", context.run.id, "guess"), { strokes });
         put(trouble);
-        take(answer, strokes);
+        if (!finished && !pad.blank) take(answer, strokes); // else it was wiped, or given up, meanwhile
       } catch (error) {
         if (error.status !== 503) put(trouble, failure(error)); // too much at once: the next stroke asks again
       }
@@ -185,7 +186,7 @@ function round(game, { name, threshold }) {
       clearInterval(ticking);
       clock.stop();
     }
-    const finish = () => done(found);
+    const finish = () => ((finished = true), done(found));
 
     const ticking = setInterval(tick, TICK);
     game.end = () => (stop(), finish());
