@@ -94,8 +94,7 @@ class Task(ABC):
         goal: the validation score that picks the best weights; larger is better unless it starts with "-".
         takes: how what a person gives becomes one raw input.
         gives: what an answer is: "classes", "text", "sound" or "actions".
-        paths: the fields that may name a file or a folder, and what says of a value that is not empty whether
-            it does. A relative path is kept as it was given and found from anywhere.
+        paths: fields that may name a file or folder, and what tells whether a value does; found anywhere.
     """
 
     name: ClassVar[str]
