@@ -77,9 +77,9 @@ The weights were chosen without the test takes, which are used for this table an
 
 **Use:** `pellucid predict speech "seven three" --voice jackson -o out.wav`. **Limits:** it says digits and
 nothing else, in voices of six men who gave recordings to the Free Spoken Digit Dataset, with the quality of
-a telephone (8 kHz), with noise. Few of its sung notes keep the pitch that was asked for: the page of the
-task says how many. Do not use it to pass for these people. The weights are shared alike, under CC BY-SA 4.0,
-as the digits they come from.
+a telephone (8 kHz), with noise. Its sung notes keep the pitch that was asked for, and are hoarse: the page of
+the task says how much. Do not use it to pass for these people. The weights are shared alike, under
+CC BY-SA 4.0, as the digits they come from.
 """
 TRANSLATES = """---
 license: other
