@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import random
 import socket
 import threading
@@ -124,6 +125,15 @@ def together(batcher, opened, samples, order):
     return in_a_thread(ask())
 
 
+def test_a_round_for_garbage_looks_at_little_once_a_network_is_open(tmp_path):
+    try:
+        Library(tmp_path, {}).open("zoo.digits.mlp")
+        assert gc.get_freeze_count() > 50_000
+        assert len(gc.get_objects()) < 5_000
+    finally:
+        gc.unfreeze()
+
+
 def test_an_answer_does_not_depend_on_its_neighbours(opened, batcher):
     samples = digits(40)
     alone = [answer_to(opened.trained, sample) for sample in samples]
@@ -221,23 +231,39 @@ def test_an_answer_that_takes_too_long_is_given_up(batcher):
     slow.go.set()
 
 
-def test_a_client_that_leaves_is_not_computed_for(served):
-    served.post("/runs/tried/predict", {"sample": "valid:1"})  # the run is open now: nothing waits for that
-    before = served.get("/metrics").body.get("left", 0)
-    batcher = served.app.state.batcher
-    with batcher._change:  # the network is busy
-        for _ in range(5):
-            with socket.create_connection(("127.0.0.1", served.port)) as connection:
-                body = b'{"sample": "valid:1"}'
-                connection.sendall(
-                    b"POST /api/v1/runs/tried/predict HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-                    % (served.port, TOKEN.encode(), len(body), body)
-                )
+def test_a_client_that_leaves_is_not_computed_for(served, monkeypatch):
+    ask = ("/runs/tried/predict", {"sample": "valid:1"})
+    served.post(*ask)  # the run is open now: nothing waits for that
+    busy, go, real = threading.Event(), threading.Event(), batching.compute
+
+    def slow(opened, raw):
+        busy.set()
+        go.wait(20)
+        return real(opened, raw)
+
+    monkeypatch.setattr(batching, "compute", slow)
+    before = Counter(served.get("/metrics").body)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(served.post, *ask)
+        try:
+            assert busy.wait(20)
+            for _ in range(5):
+                with socket.create_connection(("127.0.0.1", served.port)) as connection:
+                    body = b'{"sample": "valid:1"}'
+                    connection.sendall(
+                        b"POST /api/v1/runs/tried/predict HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                        % (served.port, TOKEN.encode(), len(body), body)
+                    )
+            until = time.monotonic() + 20
+            while (
+                served.get("/metrics").body.get("left", 0) < before["left"] + 5 and time.monotonic() < until
+            ):
                 time.sleep(0.05)
-    until = time.monotonic() + 5
-    while served.get("/metrics").body.get("left", 0) < before + 1 and time.monotonic() < until:
-        time.sleep(0.05)
-    assert served.get("/metrics").body["left"] > before
+        finally:
+            go.set()
+        assert first.result().status == 200
+    after = Counter(served.get("/metrics").body)
+    assert (after["left"] - before["left"], after["computed"] - before["computed"]) == (5, 1)
 
 
 def test_more_than_fits_is_sent_away_at_once_and_counted(served):
