@@ -21,6 +21,7 @@ from pellucid.verbs.train import train
 from pellucid.verbs.trained import open_trained
 from pellucid.web.events import Tail
 from pellucid.web.jobs import outcome
+from pellucid.web.library import Library
 
 from .conftest import TOKEN, received  # noqa: F401
 
@@ -291,6 +292,22 @@ def test_beside_a_mistake_stand_the_training_images_that_are_most_like_it(served
     raw, label = data.train[torch.tensor([first["index"]])]
     assert (media.picture(picture.bytes) == raw[0].numpy()).all()
     assert first["class"] == data.facts["classes"][int(label[0])]
+
+
+def test_the_scores_of_a_run_are_read_again_when_they_have_changed_and_only_then(
+    trained_run, tmp_path, monkeypatch
+):
+    run = Run.open(shutil.copytree(trained_run, tmp_path / "runs" / "tried"))
+    known, read, really = Library(run.path.parent), [], Run.scores
+    monkeypatch.setattr(Run, "scores", lambda self: read.append(self) or really(self))
+    first = known.scores(run)
+    assert first["accuracy"]["n"] > 0
+    assert known.scores(Run.open(run.path)) == first
+    assert len(read) == 1
+    run.save_scores({"evaluate": {**really(run)["evaluate"], "scores": {}}})
+    assert known.scores(run) == {}
+    (run.path / "scores.json").unlink()
+    assert known.scores(run) == {}
 
 
 @pytest.mark.parametrize("name", ["tried%00", "%2e%2e", "nobody", "-tried", "a%20b"])

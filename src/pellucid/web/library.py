@@ -39,6 +39,8 @@ MOST_OPEN = 8  # networks
 SECONDS_BETWEEN_LOOKS = 1.0  # at the files of a network that is in use
 MOST_DATA = 2  # data sets in memory
 MOST_DRAWN = 8  # sets of pictures
+MANY_OBJECTS = 20_000  # a network has some hundreds, torch a quarter of a million
+MOST_SCORES = 1000  # runs
 MOST_SAMPLES = 1000  # inputs of people, by the hash of their content
 
 Value = TypeVar("Value")
@@ -92,6 +94,7 @@ class Library:
         self._data: Kept[Data] = Kept(MOST_DATA)
         self._samples: Kept[Sample] = Kept(MOST_SAMPLES)
         self._tested: Kept[Tested] = Kept(MOST_DATA)
+        self._scores: Kept[dict[str, Any]] = Kept(MOST_SCORES)
         self._drawn: Kept[dict[str, bytes]] = Kept(MOST_DRAWN)
         self._drawing = threading.Lock()
 
@@ -177,6 +180,19 @@ class Library:
             return opened
         self._lately[run] = (opened, now)
         return None
+
+    def scores(self, run: Run) -> dict[str, Any]:
+        """Return the scores of a run's test by name, none without a test; read again when they have changed.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        try:
+            status = (run.path / "scores.json").stat()
+        except OSError:
+            return {}
+        key = (run.path, status.st_mtime_ns, status.st_size, status.st_ino)
+        return self._scores.get(key, lambda: ((run.scores() or {}).get("evaluate") or {}).get("scores", {}))
 
     def _open(self, run: str, file: Path, step: int | None) -> Opened:
         sha8 = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
@@ -279,11 +295,13 @@ def library(request: Request) -> Library:
 
 
 def spare_the_collector() -> None:
-    """Leave what stands by now out of Python's rounds for garbage.
+    """Leave what stands by now out of Python's rounds for garbage, if it is much.
 
     A round over all that torch brings takes 0.2 s, in which nobody is answered. What has become garbage
     since the last time is collected first.
     """
+    if len(gc.get_objects()) < MANY_OBJECTS:
+        return
     gc.unfreeze()
     gc.collect()
     gc.freeze()

@@ -29,7 +29,7 @@ def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
         found["created"] = (path / "task.json").stat().st_mtime
     try:
         run = Run.open(path)
-        scores = ((run.scores() or {}).get("evaluate") or {}).get("scores", {})
+        scores = jobs.library.scores(run)
     except PellucidError as error:
         return {**found, "status": "damaged", "message": tellable(str(error))}
     last = json.loads(last_line(path / "progress.jsonl") or b"{}")
