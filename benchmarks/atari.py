@@ -1,11 +1,12 @@
 """Playing: how fast we learn and act beside others, and what a run scores beside the published curves.
 
     python benchmarks/atari.py speed [--rounds 3]
-    python benchmarks/atari.py scores RUN --steps 500000
+    python benchmarks/atari.py scores RUN [RUN ...]
 
 "speed" runs ours and a plain loop in turn, each in a process of its own, and writes rows of ``results.csv``:
-steps of the player over processor seconds, so that programs beside them do not count. "scores" takes the test
-of a run that was evaluated and writes its rows of ``atari.csv``; docs/atari.md shows them.
+steps of the player over processor seconds, so that programs beside them do not count. "scores" takes the
+tests of evaluated runs of one game, which differ in their seed only, and writes the game's rows of
+``atari.csv``; docs/atari.md shows them. Of several runs the score is the mean, lowest to highest.
 """
 
 from __future__ import annotations
@@ -18,9 +19,13 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import results
 from results import FOLDER, number
+
+if TYPE_CHECKING:
+    from pellucid.run import Run
 
 LEARN, ACT = "atari-learning", "atari-acting"
 ROUNDS = {  # benchmark -> ours, then the peers: name -> (script, words)
@@ -34,6 +39,10 @@ ROUNDS = {  # benchmark -> ours, then the peers: name -> (script, words)
         "atari_vector": ("peers/atari_vector.py", []),
     },
 }
+ASKED = {  # mean of the games without sticky actions
+    "Pong": "0", "Breakout": "15", "Freeway": "20",
+    "minatar/breakout": "8.5", "minatar/freeway": "45", "minatar/space_invaders": "30",
+}  # fmt: skip
 # Dopamine's public curves (Castro et al. 2018, arXiv:1812.06110; its baselines' JSON): sticky actions, mean
 # of five runs, epsilon 0.01, an update every 4 steps; the mean score in the 250,000 steps that end there.
 AT = (250_000, 500_000, 750_000, 1_000_000, 2_000_000, 5_000_000)
@@ -60,14 +69,13 @@ def main() -> None:
     timed.add_argument("--rounds", type=int, default=3)
     timed.add_argument("--steps", type=int, default=1600, help="of the player that are timed")
     scored = verbs.add_parser("scores")
-    scored.add_argument("run", type=Path)
-    scored.add_argument("--steps", type=int, required=True, help="actions of the whole training")
+    scored.add_argument("runs", type=Path, nargs="+")
     options = parser.parse_args()
     if options.verb == "speed":
         for name, systems in ROUNDS.items():
             write_speed(name, systems, options)
     else:
-        write_scores(options.run, options.steps)
+        write_scores(options.runs)
 
 
 def write_speed(name: str, systems: dict, options: argparse.Namespace) -> None:
@@ -117,26 +125,45 @@ def run(script: str, words: list[str], steps: int) -> dict[str, float]:
     return {**answer, "rate": answer["steps"] / answer["processor"]}
 
 
-def write_scores(path: Path, steps: int) -> None:
-    """Write the rows of one run's test."""
-    from pellucid.run import Run
+def write_scores(paths: list[Path]) -> None:
+    """Write the rows of one game: the tests of one training, or of the same training with several seeds."""
+    from pellucid.run import Run  # the tables need this file, and no torch
 
-    run = Run.open(path)
-    found = (run.scores() or {}).get("evaluate")
-    if not found or "players" not in found:
-        sys.exit(f"{path}: evaluate it first: pellucid evaluate {path}")
+    runs = [Run.open(path) for path in paths]
+    tests = [tested(run) for run in runs]
+    same = [(run.task, run.training | {"seed": None}) for run in runs]
+    if any(each != same[0] for each in same):
+        sys.exit("these runs differ in more than their seed; give one of them, or such as do not")
     rows = []
-    for name, row in found["players"].items():
-        score = found["scores"][name]
+    for name in tests[0]["players"]:
+        scores = [test["scores"][name] for test in tests]
+        means = [score["value"] for score in scores]
+        alone = scores[0] if len(scores) == 1 else {"low": min(means), "high": max(means)}
         rows.append({
-            "date": datetime.date.today().isoformat(), "game": found["game"], "player": name,
-            "steps": str(steps), "score": number(score["value"]), "low": number(score["low"]),
-            "high": number(score["high"]), "deviation": number(row["deviation"]), "n": str(score["n"]),
-            "command": found["command"], "machine": results.machine(1),
+            "date": datetime.date.today().isoformat(), "game": tests[0]["game"], "player": name,
+            "steps": " ".join(str(actions(run)) for run in runs), "score": number(statistics.mean(means)),
+            "low": number(alone["low"]), "high": number(alone["high"]),
+            "deviation": number(statistics.mean(test["players"][name]["deviation"] for test in tests)),
+            "n": str(scores[0]["n"]), "trainings": " ".join(map(number, means)),
+            "asked": ASKED.get(tests[0]["game"], "") if name == "score" else "",
+            "command": tests[0]["command"], "machine": results.machine(1),
         })  # fmt: skip
     kept = results.read(results.ATARI, results.ATARI_COLUMNS)
     results.write(results.ATARI, results.ATARI_COLUMNS, results.replaced(kept, rows, "game"))
-    print(f"{path}: {len(rows)} rows")
+    print(f"{tests[0]['game']}: {len(rows)} rows")
+
+
+def tested(run: Run) -> dict[str, Any]:
+    """Return the test of a run."""
+    found = (run.scores() or {}).get("evaluate")
+    if not found or "players" not in found:
+        sys.exit(f"{run.path}: evaluate it first: pellucid evaluate {run.path}")
+    return found
+
+
+def actions(run: Run) -> int:
+    """Return the actions that were done until the run's weights."""
+    return run.task["start"] + run.task["steps_per_update"] * run.weights()[1]["step"]
 
 
 if __name__ == "__main__":

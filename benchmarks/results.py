@@ -33,7 +33,8 @@ SENTENCES_COLUMNS = (
 )
 ATARI = FOLDER / "atari.csv"
 ATARI_COLUMNS = (
-    *("date", "game", "player", "steps", "score", "low", "high", "deviation", "n", "command", "machine"),
+    *("date", "game", "player", "steps", "score", "low", "high", "deviation", "n", "trainings", "asked"),
+    *("command", "machine"),
 )
 TRANSLATION = FOLDER / "translation.csv"
 TRANSLATION_COLUMNS = (

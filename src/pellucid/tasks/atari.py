@@ -283,10 +283,10 @@ def paper() -> Atari:
 def minatar() -> Atari:
     """Young and Tian 2019 (arXiv:1903.03176), table 1, with Adam and more rewards at once, on Breakout."""
     return Atari(
-        game="minatar/breakout", network="minatar", dueling=True, double=True, returns="mean", n_step=3,
-        priority=None, replay=100_000, start=5_000, games=8, steps_per_update=4, target_every=250,
-        epsilon=0.01, exploration=100_000, stack=1, repeat=1, noops=0, sticky=0.1, frames=10_000,
-        evaluation_epsilon=0.0, validation_episodes=20, epoch=100_000,
+        game="minatar/breakout", network="minatar", returns="mean", n_step=3, priority=None, replay=100_000,
+        start=5_000, games=8, steps_per_update=4, target_every=250, epsilon=0.01, exploration=100_000,
+        stack=1, repeat=1, noops=0, sticky=0.1, frames=10_000, evaluation_epsilon=0.0,
+        validation_episodes=20, epoch=100_000,
         training=Training(
             epochs=10, batch_size=32, optimizer="adam", learning_rate=2.5e-4, schedule="constant",
             evaluate_every=12_500,
