@@ -126,10 +126,17 @@ def run(script: str, words: list[str], steps: int) -> dict[str, float]:
 
 
 def write_scores(paths: list[Path]) -> None:
-    """Write the rows of one game: the tests of one training, or of the same training with several seeds."""
+    """Write the rows of one game."""
     from pellucid.run import Run  # the tables need this file, and no torch
 
-    runs = [Run.open(path) for path in paths]
+    rows = scored([Run.open(path) for path in paths])
+    kept = results.read(results.ATARI, results.ATARI_COLUMNS)
+    results.write(results.ATARI, results.ATARI_COLUMNS, results.replaced(kept, rows, "game"))
+    print(f"{rows[0]['game']}: {len(rows)} rows")
+
+
+def scored(runs: list[Run]) -> list[results.Row]:
+    """Return the rows of a game: the tests of one training, or of the same training with several seeds."""
     tests = [tested(run) for run in runs]
     same = [(run.task, run.training | {"seed": None}) for run in runs]
     if any(each != same[0] for each in same):
@@ -138,19 +145,17 @@ def write_scores(paths: list[Path]) -> None:
     for name in tests[0]["players"]:
         scores = [test["scores"][name] for test in tests]
         means = [score["value"] for score in scores]
-        alone = scores[0] if len(scores) == 1 else {"low": min(means), "high": max(means)}
+        ends = scores[0] if len(scores) == 1 else {"low": min(means), "high": max(means)}
         rows.append({
             "date": datetime.date.today().isoformat(), "game": tests[0]["game"], "player": name,
             "steps": " ".join(str(actions(run)) for run in runs), "score": number(statistics.mean(means)),
-            "low": number(alone["low"]), "high": number(alone["high"]),
+            "low": number(ends["low"]), "high": number(ends["high"]),
             "deviation": number(statistics.mean(test["players"][name]["deviation"] for test in tests)),
             "n": str(scores[0]["n"]), "trainings": " ".join(map(number, means)),
             "asked": ASKED.get(tests[0]["game"], "") if name == "score" else "",
             "command": tests[0]["command"], "machine": results.machine(1),
         })  # fmt: skip
-    kept = results.read(results.ATARI, results.ATARI_COLUMNS)
-    results.write(results.ATARI, results.ATARI_COLUMNS, results.replaced(kept, rows, "game"))
-    print(f"{tests[0]['game']}: {len(rows)} rows")
+    return rows
 
 
 def tested(run: Run) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 import argparse
 import json
 import sys
+from types import SimpleNamespace
 
 import accuracy
+import atari
 import pytest
 import results
 import speed
@@ -202,3 +204,38 @@ def test_epoch_seconds_are_read_from_lines_at_any_cadence(monkeypatch, cadence):
     steps = sorted({*range(cadence, 30, cadence), 30})
     times = [{"step": n, "seconds": n * 0.8, "evaluating": n * 0.2, "saving": n * 0.1} for n in steps]
     assert ours.epoch_seconds(times, 3) == pytest.approx([5.0, 5.0, 5.0])
+
+
+def played(seed, mean, step=100, **training):
+    """A run whose test had one kind of player."""
+    test = {
+        "command": "pellucid evaluate x", "game": "Freeway",
+        "scores": {"score": {"value": mean, "low": mean - 1, "high": mean + 1, "n": 30}},
+        "players": {"score": {"deviation": 2.0}},
+    }  # fmt: skip
+    return SimpleNamespace(
+        path="x",
+        task={"game": "Freeway", "start": 1000, "steps_per_update": 4},
+        training={"seed": seed, **training},
+        scores=lambda: {"evaluate": test},
+        weights=lambda: ({}, {"step": step}),
+    )
+
+
+def test_trainings_of_a_game_are_scored_together():
+    (row,) = atari.scored([played(0, 20.0), played(1, 30.0, step=200), played(2, 25.0)])
+    assert (row["score"], row["low"], row["high"]) == ("25", "20", "30")
+    assert (row["trainings"], row["steps"], row["asked"]) == ("20 30 25", "1400 1800 1400", "20")
+    line = table.atari_table([row]).splitlines()[-1]
+    assert "| 1,400, 1,800 | 25.00 (20.00 to 30.00) | 20.00, 30.00, 25.00 | 30 | ≥ 20 |" in line
+
+
+def test_one_training_keeps_the_interval_of_its_games():
+    (row,) = atari.scored([played(0, 20.0)])
+    assert (row["score"], row["low"], row["high"]) == ("20", "19", "21")
+    assert "| 1,400 | 20.00 (19.00 to 21.00) |  | 30 | ≥ 20 |" in table.atari_table([row])
+
+
+def test_trainings_that_differ_in_more_than_the_seed_are_not_scored_together():
+    with pytest.raises(SystemExit, match="more than their seed"):
+        atari.scored([played(0, 20.0), played(1, 30.0, epochs=5)])
