@@ -101,7 +101,7 @@ def write_speed(name: str, systems: dict, options: argparse.Namespace) -> None:
         ours | {
             "peer": other["subject"],
             "ratio": number(statistics.median(
-                each["pellucid"]["rate"] / each[other["subject"]]["rate"] for each in rounds
+                each[other["subject"]]["rate"] / each["pellucid"]["rate"] for each in rounds  # of time
             )),
         }
         for other in others

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import overview
 import results
 from atari import AT, DOPAMINE
 from results import Row
@@ -128,6 +129,8 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
         "canvas": sketches_table(canvas) if canvas else NOT_YET,
         "speech": speech_table(spoken) if spoken else NOT_YET,
         "speed": whole or NOT_YET,
+        "faster": _with_head(overview.faster(speed, NAMES)),
+        "rooms": _with_head(overview.rooms()),
         "accuracy": accuracy_table(accuracy) if accuracy else NOT_YET,
         "serve": serve_table(serve) if serve else NOT_YET,
     }
@@ -142,7 +145,7 @@ def speed_table(rows: Sequence[Row]) -> str:
         [_system(ours), _spread(ours), ""],
         *([_system(peer), _spread(peer), f"{float(ratios[peer['subject']]):.2f}x"] for peer in peers),
     ]
-    head = ["system", f"{ours['unit']}: median (lowest to highest)", "Pellucid / this"]
+    head = ["system", f"{ours['unit']}: median (lowest to highest)", "time, Pellucid / this"]
     return _markdown(head, lines) + f"\n{ours['machine']}, {ours['date']}, `{ours['command']}`.\n"
 
 
@@ -286,6 +289,10 @@ def _spread(row: Row) -> str:
 
 def _percent(value: str) -> str:
     return f"{100 * float(value):.2f} %"
+
+
+def _with_head(lines: list[list[str]]) -> str:
+    return _markdown(lines[0], lines[1:])
 
 
 def _markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import accuracy
 import atari
+import overview
 import pytest
 import results
 import speed
@@ -239,3 +240,19 @@ def test_one_training_keeps_the_interval_of_its_games():
 def test_trainings_that_differ_in_more_than_the_seed_are_not_scored_together():
     with pytest.raises(SystemExit, match="more than their seed"):
         atari.scored([played(0, 20.0), played(1, 30.0, epochs=5)])
+
+
+def test_the_readme_says_how_many_times_as_fast_not_how_much_of_the_time():
+    rows = [
+        speed_row(benchmark="paper-mlp", peer="keras_jax", ratio="0.5"),
+        speed_row(benchmark="paper-mlp", peer="plain_pytorch", ratio="1.25"),
+        speed_row(benchmark="not-in-the-readme", peer="plain_pytorch", ratio="0.1"),
+    ]
+    _, line = overview.faster(rows, {"keras_jax": "JAX", "plain_pytorch": "a loop"})
+    assert line == ["an epoch of the Keras MLP", "1.5 s/epoch", "2x JAX; 0.8x a loop"]
+
+
+def test_a_room_that_was_not_measured_has_no_line(monkeypatch, tmp_path):
+    whole = overview.rooms()
+    monkeypatch.setattr(results, "ATARI", tmp_path / "none.csv")
+    assert [line for line in whole if "atari" not in line[0]] == overview.rooms() != whole
