@@ -135,7 +135,7 @@ with {recipe}.
 | licence of the game | {licence} |
 | trained with | `{command}` |
 | seed | {seed} |
-| actions in training | {actions:,} until these weights, {whole:,} in all |
+| actions in training | {actions:,} until these weights, {whole:,} in all{halted} |
 | training time | {seconds:.0f} s on {threads} threads, {processor} |
 | parameters | {parameters:,}, stored in half precision |
 {scores}
@@ -339,6 +339,7 @@ def player_card(
         seed=run.training["seed"],
         actions=task["start"] + steps * run.weights()[1]["step"],
         whole=task["start"] + steps * run.speed()[-1]["step"],
+        halted="" if run.finished else ", where it was halted",
         seconds=run.speed()[-1]["seconds"],
         threads=run.environment["threads"],
         processor=run.environment["processor"],
