@@ -148,6 +148,7 @@ def scored(runs: list[Run]) -> list[results.Row]:
         ends = scores[0] if len(scores) == 1 else {"low": min(means), "high": max(means)}
         rows.append({
             "date": datetime.date.today().isoformat(), "game": tests[0]["game"], "player": name,
+            "sticky": f"{tests[0]['players'][name]['sticky']:g}",
             "steps": " ".join(str(actions(run)) for run in runs), "score": number(statistics.mean(means)),
             "low": number(ends["low"]), "high": number(ends["high"]),
             "deviation": number(statistics.mean(test["players"][name]["deviation"] for test in tests)),

@@ -33,7 +33,20 @@ SENTENCES_COLUMNS = (
 )
 ATARI = FOLDER / "atari.csv"
 ATARI_COLUMNS = (
-    *("date", "game", "player", "steps", "score", "low", "high", "deviation", "n", "trainings", "asked"),
+    *(
+        "date",
+        "game",
+        "player",
+        "sticky",
+        "steps",
+        "score",
+        "low",
+        "high",
+        "deviation",
+        "n",
+        "trainings",
+        "asked",
+    ),
     *("command", "machine"),
 )
 TRANSLATION = FOLDER / "translation.csv"

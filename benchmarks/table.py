@@ -219,16 +219,17 @@ def sketches_table(rows: Sequence[Row]) -> str:
 
 def atari_table(rows: Sequence[Row]) -> str:
     """What each player scored in each game, beside random play."""
-    head = ["game", "player", "actions in training", "score", "each training", "games", "asked for"]
-    names = {"score": "the network", "random": "random", "score sticky": "the network, sticky actions",
-             "random sticky": "random, sticky actions"}  # fmt: skip
+    head = [
+        *("game", "player", "sticky", "actions in training", "score", "each training", "games", "asked for"),
+    ]
     lines = []
     for row in rows:
         learned = row["player"].startswith("score")
         each = [f"{float(mean):.2f}" for mean in row["trainings"].split()]
         lines.append([
             row["game"],
-            names[row["player"]],
+            "the network" if learned else "random",
+            row["sticky"],
             ", ".join(f"{int(steps):,}" for steps in dict.fromkeys(row["steps"].split())) if learned else "",
             f"{float(row['score']):.2f} ({float(row['low']):.2f} to {float(row['high']):.2f})",
             ", ".join(each) if learned and len(each) > 1 else "",

@@ -212,7 +212,7 @@ def played(seed, mean, step=100, **training):
     test = {
         "command": "pellucid evaluate x", "game": "Freeway",
         "scores": {"score": {"value": mean, "low": mean - 1, "high": mean + 1, "n": 30}},
-        "players": {"score": {"deviation": 2.0}},
+        "players": {"score": {"deviation": 2.0, "sticky": 0.1}},
     }  # fmt: skip
     return SimpleNamespace(
         path="x",
@@ -228,13 +228,16 @@ def test_trainings_of_a_game_are_scored_together():
     assert (row["score"], row["low"], row["high"]) == ("25", "20", "30")
     assert (row["trainings"], row["steps"], row["asked"]) == ("20 30 25", "1400 1800 1400", "20")
     line = table.atari_table([row]).splitlines()[-1]
-    assert "| 1,400, 1,800 | 25.00 (20.00 to 30.00) | 20.00, 30.00, 25.00 | 30 | ≥ 20 |" in line
+    assert (
+        "| Freeway | the network | 0.1 | 1,400, 1,800 | 25.00 (20.00 to 30.00) | 20.00, 30.00, 25.00 | 30 | ≥ 20 |"
+        in line
+    )
 
 
 def test_one_training_keeps_the_interval_of_its_games():
     (row,) = atari.scored([played(0, 20.0)])
     assert (row["score"], row["low"], row["high"]) == ("20", "19", "21")
-    assert "| 1,400 | 20.00 (19.00 to 21.00) |  | 30 | ≥ 20 |" in table.atari_table([row])
+    assert "| 0.1 | 1,400 | 20.00 (19.00 to 21.00) |  | 30 | ≥ 20 |" in table.atari_table([row])
 
 
 def test_trainings_that_differ_in_more_than_the_seed_are_not_scored_together():

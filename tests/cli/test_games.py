@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -9,7 +10,7 @@ from PIL import Image
 from pellucid.cli.main import main
 from pellucid.tasks.atari import tiny
 from pellucid.verbs import games
-from pellucid.verbs.trained import open_trained
+from pellucid.verbs.trained import Ready, open_trained
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,19 @@ def test_evaluating_gives_every_player_s_episodes_beside_random_play(run, capsys
     assert score["value"] == pytest.approx(sum(row["episodes"]) / score["n"])
     assert score["low"] <= score["value"] <= score["high"]
     assert found["published"] is None
+
+
+@pytest.mark.parametrize(
+    ("trained", "worlds"),
+    [(0.0, {"": 0.0, " sticky": 0.25}), (0.1, {"": 0.1, " not sticky": 0.0, " sticky": 0.25}), (0.25, {"": 0.25, " not sticky": 0.0})],
+)  # fmt: skip
+def test_the_score_is_that_of_the_game_that_was_learned(trained, worlds):
+    task = replace(tiny(), sticky=trained, episodes=2)
+    facts = task.data().facts
+    found = games.evaluate(Ready(task=task, facts=facts, network=task.model(facts))).document["players"]
+    assert {name: row["sticky"] for name, row in found.items()} == {
+        f"{who}{name}": chance for name, chance in worlds.items() for who in ("score", "random")
+    }
 
 
 def test_a_gate_holds_the_score_against_what_was_asked(run, capsys):

@@ -51,6 +51,7 @@ def tell_tested(document: dict[str, Any], screen: Screen) -> None:
         rows.append(
             [
                 name,
+                f"{row['sticky']:g}",
                 f"{row['mean']:.2f}",
                 f"{row['deviation']:.2f}",
                 f"{row['lowest']:g}",
@@ -58,13 +59,13 @@ def tell_tested(document: dict[str, Any], screen: Screen) -> None:
             ]
             + [f"{each['value']:.1f}" for each in scaled.values()]
         )
-    titles = ["player", "mean", "deviation", "lowest", "highest"]
+    titles = ["player", "sticky", "mean", "deviation", "lowest", "highest"]
     if document["published"]:
         titles += ["% of human, 2015", "% of human, 2016"]
     screen.table(titles, rows)
     screen.show(
-        f"{document['n']} episodes each, epsilon {document['epsilon']:g}; sticky: an action goes on with "
-        f"{document['sticky']:g}"
+        f"{document['n']} episodes each, epsilon {document['epsilon']:g}; sticky: the chance that an action "
+        "goes on"
     )
     if document["published"]:
         told = ", ".join(

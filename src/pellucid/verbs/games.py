@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEST_SEED = 20150226  # the day the paper came out; training and validation draw from other streams
-STICKY = 0.25  # Machado et al. 2018
+ALIKE = {" not sticky": 0.0, " sticky": 0.25}  # games like that of the training; Machado et al. 2018
 LOOKED_AT = 10  # episodes of random play
 SHOWN = 18  # screens of it
 POINTS = 16  # of the path of integrated gradients
@@ -72,7 +72,7 @@ def look_pictures(task: Any, step: int) -> list[tuple[str, Figure]]:
 
 @dataclass(frozen=True)
 class Tested:
-    """A network's episodes beside those of random play, with and without sticky actions.
+    """A network's episodes beside those of random play, in the game of the training and in its like.
 
     Attributes:
         scores: each mean with its interval.
@@ -92,12 +92,16 @@ class Tested:
 
 
 def evaluate(trained: Trained, *, command: str = "") -> Tested:
-    """Play the test episodes, sticky actions off and on, by the network and at random."""
+    """Play the test episodes by the network and at random: as in training, then not sticky, and sticky.
+
+    Without sticky actions a game that has no chance of its own tells little: all episodes may be the same.
+    """
     task: Any = trained.task
     seeds = playing.seeds(TEST_SEED, task.episodes, "test")
     episodes: dict[str, list[Episode]] = {}
-    for name, sticky in (("", 0.0), (" sticky", STICKY)):
-        make = task.maker(sticky=sticky)
+    games = {"": task.sticky, **{name: chance for name, chance in ALIKE.items() if chance != task.sticky}}
+    for name, chance in games.items():
+        make = task.maker(sticky=chance)
         values = values_of(trained.network, task, trained.facts)
         episodes[f"score{name}"] = playing.episodes(
             make, values, seeds, stack=task.stack, epsilon=task.evaluation_epsilon
@@ -108,6 +112,7 @@ def evaluate(trained: Trained, *, command: str = "") -> Tested:
     published = nature.PUBLISHED.get(task.game)
     rows = {
         name: {
+            "sticky": games[name.removeprefix("score").removeprefix("random")],
             "mean": float(np.mean(points)), "deviation": metrics.deviation(points),
             "lowest": min(points), "highest": max(points), "episodes": points,
             "steps": [len(each.actions) for each in episodes[name]],
@@ -122,7 +127,6 @@ def evaluate(trained: Trained, *, command: str = "") -> Tested:
         "game": task.game,
         "n": task.episodes,
         "epsilon": task.evaluation_epsilon,
-        "sticky": STICKY,
         "scores": {name: score.to_json() for name, score in scores.items()},
         "players": rows,
         "published": published._asdict() if published else None,
