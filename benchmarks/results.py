@@ -33,21 +33,8 @@ SENTENCES_COLUMNS = (
 )
 ATARI = FOLDER / "atari.csv"
 ATARI_COLUMNS = (
-    *(
-        "date",
-        "game",
-        "player",
-        "sticky",
-        "steps",
-        "score",
-        "low",
-        "high",
-        "deviation",
-        "n",
-        "trainings",
-        "asked",
-    ),
-    *("command", "machine"),
+    *("date", "game", "player", "sticky", "steps", "score", "low", "high", "deviation", "n"),
+    *("trainings", "asked", "command", "machine"),
 )
 TRANSLATION = FOLDER / "translation.csv"
 TRANSLATION_COLUMNS = (
