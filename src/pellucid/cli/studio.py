@@ -25,12 +25,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         raise MissingExtra(f"the studio needs {error.name}: pip install 'pellucid[web]'") from None
     kinds = {kind.name: (kind, Path(file)) for file in flags.task_files for kind in [find_kind(file)]}
     token = flags.token or app.new_token()
-    studio = app.create_app(
-        flags.runs,
-        token=token,
-        kinds={name: kind for name, (kind, _) in kinds.items()},
-        files={name: file for name, (_, file) in kinds.items()},
-    )
+    own = {name: kind for name, (kind, _) in kinds.items()}
+    files = {name: file for name, (_, file) in kinds.items()}
 
     def ready(address: str) -> None:
         tell = screen.complain if screen.as_json else screen.show  # the one document comes at the end
@@ -44,7 +40,13 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
             webbrowser.open(f"{address}#token={token}")
 
     try:
-        asked = app.serve(studio, host=flags.host, port=flags.port, ready=ready)
+        asked = app.serve(
+            lambda: app.create_app(flags.runs, token=token, kinds=own, files=files),
+            host=flags.host,
+            port=flags.port,
+            ready=ready,
+            tell=screen.complain,
+        )
     except (OSError, UnicodeError) as error:
         said = getattr(error, "strerror", None) or "this is not an address"
         raise PellucidError(

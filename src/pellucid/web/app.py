@@ -26,6 +26,7 @@ from pellucid.web import (
     compare,
     game,
     inside,
+    keeper,
     matches,
     pages,
     playing,
@@ -45,6 +46,7 @@ SECONDS_TO_SWITCH = 0.001  # between threads: a network gives its turn away and 
 BACKLOG = 512  # connections that wait to be taken
 SECONDS_KEPT_ALIVE = 30  # an idle connection
 SECONDS_TO_END = 8  # for what is under way when the server is asked to end
+TICKS_A_BEAT = 5  # each a tenth of a second: twice as many as are looked for
 NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 TITLE = "Pellucid studio"
 GAMES = (game, playing, matches)
@@ -101,22 +103,37 @@ def create_app(
     return app
 
 
-def serve(app: FastAPI, *, host: str, port: int, ready: Callable[[str], None]) -> int:
+def serve(
+    make: Callable[[], FastAPI],
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    tell: Callable[[str], None],
+) -> int:
     """Serve until a signal asks to stop, and return its number; ``ready(address)`` is called before.
 
     What is under way is finished first, for ``SECONDS_TO_END`` at most; a second signal ends it at once.
 
+    Args:
+        make: returns the application; it is asked in the process that serves, and again if that dies.
+        tell: is given a sentence when it did.
     Raises:
         OSError: the address is taken, or is not of this machine.
+        PellucidError: the server fails, or dies again and again.
     """
     raise_file_limit()
     sys.setswitchinterval(SECONDS_TO_SWITCH)
     listening = listen(host, port)
     address = listening.getsockname()
-    server = server_of(app)
-    ready(f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}/")
-    asyncio.run(server.serve([listening]))
-    return server.asked
+    here = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}/"
+
+    def serving(beat: Callable[[], None]) -> int:
+        server = server_of(make(), beat)
+        asyncio.run(server.serve([listening]))
+        return server.asked
+
+    return keeper.keep(serving, ready=lambda: ready(here), tell=tell)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -134,8 +151,8 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def server_of(app: FastAPI) -> Server:
-    """Return the server of an application."""
+def server_of(app: FastAPI, beat: Callable[[], None] = lambda: None) -> Server:
+    """Return the server of an application, which calls ``beat`` every second."""
     settings = uvicorn.Config(
         app,
         http=patience(),
@@ -147,17 +164,23 @@ def server_of(app: FastAPI) -> Server:
         timeout_keep_alive=SECONDS_KEPT_ALIVE,
         timeout_graceful_shutdown=SECONDS_TO_END,
     )
-    return Server(settings, app)
+    return Server(settings, app, beat)
 
 
 class Server(uvicorn.Server):
-    """uvicorn that tells the application when it is about to end, so that event streams end as well."""
+    """uvicorn that shows it is alive, and tells the application that it ends, so that streams end too."""
 
     asked = 0  # the signal that asked to stop
 
-    def __init__(self, settings: uvicorn.Config, app: FastAPI):
+    def __init__(self, settings: uvicorn.Config, app: FastAPI, beat: Callable[[], None]):
         super().__init__(settings)
-        self._app = app
+        self._app, self._beat = app, beat
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is to be done every tenth of a second."""
+        if counter % TICKS_A_BEAT == 0:
+            self._beat()
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take note of a signal."""
