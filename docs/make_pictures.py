@@ -57,7 +57,7 @@ COMMANDS = {  # name of the output -> command, in order
     "atari-evaluate": "evaluate runs/catch",
     "atari-explain": "explain runs/catch 7:15 --out explain-atari",
     "atari-match": "predict atari --game Pong 7 --seconds 5 -o match.gif",
-    "atari-wall": "predict atari --game Breakout 7 --seconds 5 -o wall.gif",
+    "atari-wall": "predict atari --game Breakout 7 --seconds 3 -o wall.gif",
     "speech-look": "look speech --out look-speech",
     "speech-say": 'predict speech "seven three" --voice jackson --out seven-three.wav',
     "speech-explain": "explain speech valid:30 --out explain-speech",
