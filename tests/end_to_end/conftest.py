@@ -42,12 +42,15 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def studio(tmp_path_factory):
     """A studio with the released models, two small trainings, and a task of one file."""
-    from studio import Studio, pellucid
+    from studio import Studio
+
+    from pellucid.cli.main import main
 
     folder = tmp_path_factory.mktemp("studio")
-    pellucid(folder, "train", "digits", "--setting", "tiny", "--out", "runs/small", "--quiet")
-    player = ["--setting", "tiny", "--steps", "5", "--start", "60", "--replay", "200"]
-    pellucid(folder, "train", "atari", *player, "--out", "runs/player", "--quiet")
+    player = ["--steps", "5", "--start", "60", "--replay", "200"]
+    for run, words in (("small", ["digits"]), ("player", ["atari", *player])):
+        words = ["train", *words, "--setting", "tiny", "--out", str(folder / "runs" / run), "--quiet"]
+        assert main(words) == 0
     started = Studio(folder, "--task", str(HERE.parents[1] / "docs" / "examples" / "shapes.py")).start()
     yield started
     started.kill(signal.SIGTERM)

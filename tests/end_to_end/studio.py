@@ -1,12 +1,12 @@
 """A real studio in a process of its own, for tests to start, kill and start again."""
 
-import os
 import signal
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
+import pytest
 from commands import environment
 
 TOKEN = "tokenofthetestsonly"
@@ -61,18 +61,6 @@ class Studio:
             return answer.read()
 
 
-def pellucid(folder, *words):
-    """Run one command of the package in a folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "pellucid", *words],
-        cwd=folder,
-        env=environment() | {"PELLUCID_CACHE": os.environ.get("PELLUCID_CACHE", str(folder))},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-
-
 def go(page, place):
     """Go to a place and wait until its view stands."""
     page.evaluate(
@@ -90,4 +78,18 @@ def settled(page):
     page.wait_for_function(
         """() => document.querySelector("main").getAttribute("aria-busy") === "false"
             && !document.querySelector("main .waiting")"""
+    )
+
+
+def complaints(page, options=None):
+    """Return what axe finds wrong with the page; its half a megabyte of script is given to a page once."""
+    axe = pytest.importorskip("axe_playwright_python.base", reason="pip install axe-playwright-python")
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(axe.AXE_SCRIPT)
+    return page.evaluate(
+        """async options => {
+            const { violations } = await axe.run({ resultTypes: ["violations"], ...options })
+            return violations.flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.html.slice(0, 160)}`))
+        }""",
+        options or {},
     )

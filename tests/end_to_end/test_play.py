@@ -7,7 +7,7 @@ import threading
 import canvas  # benchmarks/
 import numpy as np
 import pytest
-from studio import TOKEN
+from studio import TOKEN, complaints
 
 from pellucid.datasets import quickdraw, sketchbook
 from pellucid.verbs.trained import open_trained
@@ -58,14 +58,6 @@ def draw(page, drawing):
         page.mouse.up()
         if page.locator(".play-card, h2:has-text('It knew')").count():
             return
-
-
-def complaints(page):
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python"
-    )
-    found = axe.Axe().run(page).response["violations"]
-    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
 
 
 def test_a_game_with_the_mouse_is_won_by_a_cat_and_shows_what_the_network_thought(studio, open_page, cat):
