@@ -5,6 +5,8 @@ import os
 import shutil
 import signal
 import sys
+from collections import defaultdict
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ NEEDED = {
     "fastapi": "pip install 'pellucid[web]'",
     "uvicorn": "pip install 'pellucid[web]'",
 }
+WINDOW = {"width": 1280, "height": 720}
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -72,27 +75,48 @@ def browser(tmp_path_factory):
         opened.close()
 
 
+@pytest.fixture(scope="module")
+def spare():
+    """Pages that stand at home, by their studio's address: to load one costs as much as to look at seven views."""
+    pages = defaultdict(list)
+    yield pages
+    for page in chain.from_iterable(pages.values()):
+        page.context.close()
+
+
 @pytest.fixture
-def open_page(browser):
-    """Open pages that note what they ask for and what goes wrong in them."""
+def open_page(browser, spare, request):
+    """Open pages that note what goes wrong in them, where they stood for another test if nothing did there.
+
+    A test that changes a page's own scripts or elements asks for a ``fresh`` one, which nobody gets after it.
+    """
     from studio import TOKEN, go
 
-    contexts = []
+    lent, failed = [], request.session.testsfailed
 
-    def open_at(studio, place="", **settings):
-        context = browser.new_context(reduced_motion="reduce", **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        page.asked, page.errors = [], []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        page.goto(f"{studio.address}#token={TOKEN}")
-        page.wait_for_selector("#side a", state="attached")
+    def open_at(studio, place="", *, fresh=False, viewport=WINDOW, **settings):
+        pages = None if fresh or settings else spare[studio.address]
+        page = pages.pop() if pages else loaded(studio, **settings)
+        lent.append((page, pages))
+        page.set_viewport_size(viewport)
+        page.mouse.move(0, 0)
         if place:
             go(page, place)
         return page
 
+    def loaded(studio, **settings):
+        page = browser.new_context(reduced_motion="reduce", **settings).new_page()
+        page.set_default_timeout(30_000)
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.goto(f"{studio.address}#token={TOKEN}")
+        page.wait_for_selector("#side a", state="attached")
+        return page
+
     yield open_at
-    for context in contexts:
-        context.close()
+    for page, pages in lent:
+        if pages is None or page.errors or request.session.testsfailed > failed:
+            page.context.close()
+        else:
+            go(page, "#/")
+            pages.append(page)

@@ -147,7 +147,7 @@ def test_time_a_step_leaves_evaluation_out(modules):
 
 
 def test_a_curve_draws_a_constant_as_a_level_line_and_the_raw_one_with_it(studio, open_page):
-    page = open_page(studio)
+    page = open_page(studio, fresh=True)
     paths = page.evaluate(
         """async () => {
             await import('/static/elements/p-curve.js');
@@ -169,7 +169,7 @@ def test_a_curve_draws_a_constant_as_a_level_line_and_the_raw_one_with_it(studio
 
 
 def test_a_grid_is_walked_with_the_arrow_keys_and_reads_the_exact_element(studio, open_page):
-    page = open_page(studio)
+    page = open_page(studio, fresh=True)
     page.evaluate(
         """async () => {
             await import('/static/elements/p-grid.js');
@@ -193,7 +193,7 @@ def test_a_grid_is_walked_with_the_arrow_keys_and_reads_the_exact_element(studio
 
 
 def test_a_number_shows_where_it_comes_from_and_its_bits_when_it_is_focused(studio, open_page):
-    page = open_page(studio)
+    page = open_page(studio, fresh=True)
     page.evaluate(
         """async () => {
             const { number } = await import('/static/elements/p-number.js');

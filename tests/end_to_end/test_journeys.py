@@ -59,7 +59,7 @@ def test_a_newcomer_looks_trains_tests_and_uses_without_leaving_the_page(studio,
 
 
 def test_a_form_that_comes_late_does_not_take_the_place_of_the_chosen_one(studio, open_page):
-    page = open_page(studio)
+    page = open_page(studio, fresh=True)
     page.evaluate(
         """() => {
             const plain = window.fetch
@@ -140,7 +140,7 @@ def wait_for(condition, seconds=60):
 def test_a_studio_that_is_killed_neither_stops_the_training_nor_loses_the_page(tmp_path, open_page):
     studio = Studio(tmp_path).start()
     try:
-        page = open_page(studio, "#/digits/-/train/start?setting=tiny")
+        page = open_page(studio, "#/digits/-/train/start?setting=tiny", fresh=True)
         page.fill("[name=epochs]", "100000")
         page.click("text=Start training")
         page.wait_for_selector(".line .raw", timeout=60_000)
@@ -173,7 +173,7 @@ def test_a_task_of_one_file_has_its_pages_without_any_code_for_the_web(studio, o
 
 
 def test_a_task_that_takes_text_asks_for_text(studio, open_page):
-    page = open_page(studio)
+    page = open_page(studio, fresh=True)
     page.evaluate(
         """async () => {
             const { giving } = await import("/static/giving.js");

@@ -136,7 +136,7 @@ def test_the_keyboard_alone_plays_a_game(studio, open_page):
 
 
 def test_an_answer_that_comes_after_the_sheet_was_wiped_is_not_taken(studio, open_page):
-    page = open_page(studio, place(words="train", seconds=0))
+    page = open_page(studio, place(words="train", seconds=0), fresh=True)
     held = []
     page.route("**/guess", lambda route: held.append(route))
     page.click(".start button")
