@@ -4,8 +4,8 @@
 
 Training and studio share one core, which is the worst case; two pages follow the run's events, ask for the
 list of runs every two seconds, and look into the network every ten. Prints the median time of a step in both
-cases, and, which does not depend on what else the machine does, the processor time that the studio took while
-it watched as a share of that of the training.
+cases, the processor time that the studio took while it watched as a share of that of the training, and how
+much of the core the training had then. Pages ask by the clock: where others take of it, the share is too large.
 """
 
 from __future__ import annotations
@@ -31,22 +31,24 @@ def main() -> None:
     options = arguments()
     with tempfile.TemporaryDirectory() as folder:
         found: dict[bool, list[float]] = {False: [], True: []}
-        shares = []
+        shares, parts = [], []
         for number in range(2 * options.rounds):
             watched = number % 2 == 1
-            seconds, share = once(Path(folder), f"run-{number}", watched, options)
+            seconds, share, part = once(Path(folder), f"run-{number}", watched, options)
             found[watched].append(seconds)
             shares += [share] if watched else []
+            parts += [part] if watched else []
             print(f"{'watched' if watched else 'alone':>8}  {1000 * seconds:.3f} ms a step", file=sys.stderr)
     alone, watched = (statistics.median(found[case]) for case in (False, True))
     print(
         f"alone {1000 * alone:.3f} ms a step, watched {1000 * watched:.3f} ms: {watched / alone - 1:+.2%}; "
-        f"the studio took {statistics.median(shares):.2%} of the training's processor time"
+        f"the studio took {statistics.median(shares):.2%} of the training's processor time, "
+        f"which had {statistics.median(parts):.0%} of the core"
     )
 
 
-def once(folder: Path, name: str, watched: bool, options: argparse.Namespace) -> tuple[float, float]:
-    """Train once; return the seconds of a step, and the studio's share of the core."""
+def once(folder: Path, name: str, watched: bool, options: argparse.Namespace) -> tuple[float, float, float]:
+    """Train once; return the seconds of a step, and what part of it the studio took, and it of the core."""
     here = ["taskset", "-c", str(options.core), sys.executable, "-m", "pellucid"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     studio = over = None
@@ -64,10 +66,12 @@ def once(folder: Path, name: str, watched: bool, options: argparse.Namespace) ->
     log = folder / "runs" / name / "speed.jsonl"
     while not log.exists():  # importing is not training
         time.sleep(0.05)
-    before = processor(studio), processor(training)
+    before, began = (processor(studio), processor(training)), time.monotonic()
     _, _, used = os.wait4(training.pid, 0)
+    trained = used.ru_utime + used.ru_stime - before[1]
+    part = trained / (time.monotonic() - began)
     if studio is not None:
-        share = (processor(studio) - before[0]) / (used.ru_utime + used.ru_stime - before[1])
+        share = (processor(studio) - before[0]) / trained
         over.set()
         studio.terminate()
         studio.wait(30)
@@ -75,7 +79,7 @@ def once(folder: Path, name: str, watched: bool, options: argparse.Namespace) ->
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     first, last = lines[0], lines[-1]
     busy = [line["seconds"] - line["evaluating"] - line["saving"] for line in (first, last)]
-    return (busy[1] - busy[0]) / (last["step"] - first["step"]), share
+    return (busy[1] - busy[0]) / (last["step"] - first["step"]), share, part
 
 
 def page(address: str, name: str, over: threading.Event) -> None:

@@ -21,8 +21,10 @@ from pellucid.verbs import albums
 from pellucid.verbs.train import train
 from pellucid.verbs.trained import open_trained
 from pellucid.web.events import Tail
-from pellucid.web.jobs import outcome
+from pellucid.web.jobs import Jobs, outcome
 from pellucid.web.library import Library
+from pellucid.web.trainings import list_runs
+from pellucid.zoo import released
 
 from .conftest import TOKEN, received  # noqa: F401
 
@@ -302,20 +304,80 @@ def test_beside_a_mistake_stand_the_training_images_that_are_most_like_it(served
     assert first["class"] == data.facts["classes"][int(label[0])]
 
 
-def test_the_scores_of_a_run_are_read_again_when_they_have_changed_and_only_then(
-    trained_run, tmp_path, monkeypatch
-):
-    run = Run.open(shutil.copytree(trained_run, tmp_path / "runs" / "tried"))
-    known, read, really = Library(run.path.parent), [], Run.scores
-    monkeypatch.setattr(Run, "scores", lambda self: read.append(self) or really(self))
-    first = known.scores(run)
-    assert first["accuracy"]["n"] > 0
-    assert known.scores(Run.open(run.path)) == first
-    assert len(read) == 1
-    run.save_scores({"evaluate": {**really(run)["evaluate"], "scores": {}}})
-    assert known.scores(run) == {}
-    (run.path / "scores.json").unlink()
-    assert known.scores(run) == {}
+@pytest.fixture
+def line(trained_run, tmp_path):
+    """The line in the list of a run that may be changed, and the run's directory; None without a line."""
+    path = shutil.copytree(trained_run, tmp_path / "runs" / "tried")
+    library = Library(path.parent)
+    work = Jobs(library)
+    return lambda: next((one for one in list_runs(library, work) if one["id"] == "tried"), None), path
+
+
+def test_the_documents_of_a_run_are_read_again_when_they_have_changed_and_only_then(line, monkeypatch):
+    (line, path), read, scores, opened = line, [], Run.scores, Run.open
+    monkeypatch.setattr(Run, "scores", lambda self: read.append(self.path) or scores(self))
+    monkeypatch.setattr(Run, "open", lambda path, **given: read.append(path) or opened(path, **given))
+    first = line()
+    assert first["scores"]["accuracy"]["n"] > 0
+    assert line() == first
+    assert read.count(path) == 2  # opened once, and its scores read once
+    run = opened(path)
+    run.save_scores({"evaluate": {**scores(run)["evaluate"], "scores": {}}})
+    assert line()["scores"] == {}
+    (path / "scores.json").unlink()
+    assert line()["scores"] == {}
+
+
+def test_whatever_becomes_of_a_run_its_line_says_at_once(line):
+    line, path = line
+    assert (line()["status"], line()["network"], line()["steps"]) == ("finished", "cnn", 60)
+    facts, before = (path / "facts.json").read_bytes(), (path / "facts.json").stat()
+    (path / "facts.json").write_bytes(facts.replace(b"a", b"b"))  # in place, as long, and of the same time
+    os.utime(path / "facts.json", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert line()["status"] == "damaged"
+    (path / "facts.json").write_bytes(facts)
+    assert line()["status"] == "finished"
+    (path / "progress.jsonl").rename(path.parent / "log")
+    assert line()["status"] == "damaged"
+    (path.parent / "log").rename(path / "progress.jsonl")
+    Run.open(path).rewind(30)
+    assert line()["status"] == "paused"
+    with Run.open(path).held():
+        assert line()["status"] == "running"
+    path.rename(path.parent / ".away")
+    assert line() is None
+    shutil.copytree(released()["digits/mlp"], path)
+    assert (line()["status"], line()["network"]) == ("finished", "mlp")
+    shutil.rmtree(path)
+    (path.parent / ".away").rename(path)
+    assert (line()["status"], line()["network"]) == ("paused", "cnn")
+
+
+def test_what_became_of_a_job_is_told_anew_when_its_log_is(line):
+    line, path = line
+    log = path.parent / ".studio" / "tried.export.log"
+    log.parent.mkdir()
+    for message in ("no room", "no time"):
+        log.write_text(json.dumps({"ok": False, "error": {"message": message, "exit_code": 1}}) + "\n")
+        assert line()["message"] == message
+    log.write_text('{"ok": true}\n')
+    assert line()["jobs"] == {"export": {"state": "done"}}
+
+
+def test_a_training_that_gets_its_directory_while_runs_are_listed_is_in_the_list_once(line, monkeypatch):
+    _, path = line
+    library = Library(path.parent)
+    work, away = Jobs(library), path.rename(path.parent / ".away")
+    (path.parent / ".studio").mkdir()
+    (path.parent / ".studio" / "tried.train.log").write_text("")
+    paths = library.paths
+
+    def late():
+        away.rename(path)
+        return paths()
+
+    monkeypatch.setattr(library, "paths", late)
+    assert [one["id"] for one in list_runs(library, work)].count("tried") == 1
 
 
 @pytest.mark.parametrize("name", ["tried%00", "%2e%2e", "nobody", "-tried", "a%20b"])

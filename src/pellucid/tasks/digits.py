@@ -98,10 +98,11 @@ class Digits(Classifier):
         if count >= len(images):
             raise UsageError(f"--validation is {count}, but there are only {len(images)} training images")
         shuffled = torch.randperm(len(images), generator=torch.Generator().manual_seed(SPLIT_SEED))
-        valid, train = shuffled[:count].sort().values, shuffled[count:].sort().values
         whole = InMemory(torch.from_numpy(images), torch.from_numpy(labels).long())
-        facts = _facts(self.dataset, whole.tensors[0][train], whole.tensors[1][train], count)
-        return Data(InMemory(*whole[train]), InMemory(*whole[valid]), self._test, facts)
+        valid, train = (
+            InMemory(*whole[part.sort().values]) for part in (shuffled[:count], shuffled[count:])
+        )
+        return Data(train, valid, self._test, _facts(self.dataset, *train.tensors, count))
 
     def prepare(
         self,
@@ -265,7 +266,7 @@ _SOURCES: dict[str, Any] = {"mnist": mnist, "fashion": fashion, "tiny": _Tiny}
 def _facts(dataset: str, images: Tensor, labels: Tensor, validation: int) -> dict[str, Any]:
     source = _SOURCES[dataset]
     counts = torch.bincount(labels, minlength=len(source.CLASSES))
-    values = torch.bincount(images.flatten().long(), minlength=256).double()
+    values = torch.bincount(images.flatten(), minlength=256).double()
     levels = torch.arange(256, dtype=torch.float64) / 255
     mean = float((values * levels).sum() / values.sum())
     deviation = float(((values * (levels - mean) ** 2).sum() / values.sum()).sqrt())

@@ -38,7 +38,7 @@ from pellucid.web import (
 )
 from pellucid.web.guard import Guard
 from pellucid.web.jobs import Jobs
-from pellucid.web.library import Kept, Library
+from pellucid.web.library import Kept, Library, spare_the_collector
 from pellucid.web.limits import patience, raise_file_limit
 from pellucid.web.refusals import Refusal
 
@@ -130,6 +130,7 @@ def serve(
 
     def serving(beat: Callable[[], None]) -> int:
         server = server_of(make(), beat)
+        spare_the_collector()  # while nobody waits
         asyncio.run(server.serve([listening]))
         return server.asked
 

@@ -19,14 +19,14 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pellucid
-from pellucid.errors import PellucidError
-from pellucid.lock import taken
-from pellucid.run import Run
-from pellucid.web.library import RELEASED, Library, is_name
+from pellucid.lock import holder, taken
+from pellucid.run import LOCK, Run
+from pellucid.web.library import RELEASED, Library, is_name, is_run
 from pellucid.web.refusals import Refusal, tellable
 
 FOLDER = ".studio"
@@ -72,7 +72,7 @@ class Jobs:
         opened = Run.open(self.library.path(run))
         if opened.finished or run.startswith(RELEASED):
             raise Refusal(409, "finished", "this training came to its end; start another")
-        if self.trains(run):
+        if self.trains(run, opened.path):
             raise Refusal(409, "running", "this training is under way")
         self._work(run, "train", ["train", "--resume", self._place(run), *self._task_of(opened)])
 
@@ -111,14 +111,9 @@ class Jobs:
         self._work(run, "export", ["export", place, *self._task_of(Run.open(self.library.path(run)))])
         return run
 
-    def trains(self, run: str) -> bool:
-        """Say whether a run is trained now, by whomever."""
-        if self.works(run, "train"):
-            return True
-        path = self.library.paths().get(run)
-        with suppress(PellucidError):
-            return path is not None and Run.open(path).trainer() is not None
-        return False
+    def trains(self, run: str, path: Path) -> bool:
+        """Say whether the run in ``path`` is trained now, by whomever."""
+        return self.works(run, "train") or holder(path / LOCK) is not None
 
     def works(self, run: str, kind: str) -> bool:
         """Say whether a child works on a run: it holds the lock of its log."""
@@ -127,20 +122,23 @@ class Jobs:
 
     def outcomes(self, run: str) -> dict[str, dict[str, Any]]:
         """Return what became of the last job of each kind: state (running, done, failed) and message."""
-        found = {}
-        for kind in KINDS:
-            if self._log(run, kind).is_file():
-                found[kind] = {"state": "running"} if self.works(run, kind) else outcome(self._log(run, kind))
-        return found
+        logs = {kind: self._log(run, kind) for kind in KINDS}
+        return {kind: self._outcome(run, kind, log) for kind, log in logs.items() if log.is_file()}
+
+    def _outcome(self, run: str, kind: str, log: Path) -> dict[str, Any]:
+        if self.works(run, kind):
+            return {"state": "running"}
+        return self.library.unchanged(outcome, [log], partial(outcome, log))
 
     def without_run(self) -> dict[str, dict[str, Any]]:
         """Return the trainings that have no directory: those that just start, and those that could not."""
         found = {}
-        known = self.library.paths()
         for log in sorted(self.folder.glob("*.train.log")):
             run = log.name.removesuffix(".train.log")
+            if is_run(self.library.runs / run):
+                continue
             said = self.outcomes(run).get("train", {"state": "done"})
-            if run not in known and said["state"] != "done":
+            if said["state"] != "done":
                 found[run] = said
         return found
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import gc
 import hashlib
+import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,7 +41,7 @@ SECONDS_BETWEEN_LOOKS = 1.0  # at the files of a network that is in use
 MOST_DATA = 2  # data sets in memory
 MOST_DRAWN = 8  # sets of pictures
 MANY_OBJECTS = 20_000  # a network has some hundreds, torch a quarter of a million
-MOST_SCORES = 1000  # runs
+MOST_READ = 4000  # small things that files say
 MOST_SAMPLES = 1000  # inputs of people, by the hash of their content
 
 Value = TypeVar("Value")
@@ -94,7 +95,7 @@ class Library:
         self._data: Kept[Data] = Kept(MOST_DATA)
         self._samples: Kept[Sample] = Kept(MOST_SAMPLES)
         self._tested: Kept[Tested] = Kept(MOST_DATA)
-        self._scores: Kept[dict[str, Any]] = Kept(MOST_SCORES)
+        self._read: Kept[Any] = Kept(MOST_READ)
         self._drawn: Kept[dict[str, bytes]] = Kept(MOST_DRAWN)
         self._drawing = threading.Lock()
 
@@ -160,14 +161,11 @@ class Library:
         name, step = moment_of(run)
         path = self.path(name)
         file = weights_at(path, step)
-        try:
-            status = file.stat()
-        except OSError:
+        if (key := stamp(file)) is None:
             said = "no weights are saved yet; wait for the first evaluation"
             said = said if step is None else f"the weights at step {step} were not kept"
-            raise Refusal(409, "untrained", said) from None
-        key = (run, status.st_mtime_ns, status.st_size, status.st_ino)
-        return self._opened.get(key, lambda: self._open(run, file, step))
+            raise Refusal(409, "untrained", said)
+        return self._opened.get((run, *key), lambda: self._open(run, file, step))
 
     def opened_lately(self, run: str) -> Opened | None:
         """Return a run's network if it was looked at within the last second; nothing is read for this.
@@ -181,18 +179,13 @@ class Library:
         self._lately[run] = (opened, now)
         return None
 
-    def scores(self, run: Run) -> dict[str, Any]:
-        """Return the scores of a run's test by name, none without a test; read again when they have changed.
+    def unchanged(self, what: Hashable, files: Iterable[Path], read: Callable[[], Value]) -> Value:
+        """Return what ``read`` makes of files; read again when one of them is another than it was.
 
-        Raises:
-            RunError: the file is damaged.
+        Args:
+            what: tells apart what is made of the same files.
         """
-        try:
-            status = (run.path / "scores.json").stat()
-        except OSError:
-            return {}
-        key = (run.path, status.st_mtime_ns, status.st_size, status.st_ino)
-        return self._scores.get(key, lambda: ((run.scores() or {}).get("evaluate") or {}).get("scores", {}))
+        return self._read.get((what, *map(stamp, files)), read)
 
     def _open(self, run: str, file: Path, step: int | None) -> Opened:
         sha8 = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
@@ -315,6 +308,15 @@ def block(array: np.ndarray, ref: str) -> dict[str, Any]:
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     data = base64.b64encode(little.tobytes()).decode()
     return {"ref": ref, "shape": list(array.shape), "dtype": array.dtype.name, "data": data}
+
+
+def stamp(file: Path) -> tuple[str | int, ...] | None:
+    """Return what changes whenever a file is written, moved or replaced; None if there is none."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return str(file), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def is_name(name: str) -> bool:

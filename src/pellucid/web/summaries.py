@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pellucid.errors import PellucidError
 from pellucid.media import grid_of
-from pellucid.run import Run
+from pellucid.run import DOCUMENTS, Run
 from pellucid.tasks import network_of
 from pellucid.verbs.trained import WEIGHTS
 from pellucid.web.events import last_line
 from pellucid.web.jobs import Jobs
 from pellucid.web.library import RELEASED, Library
 from pellucid.web.refusals import Refusal, tellable
+
+FILES = (*DOCUMENTS, "environment.json", "scores.json")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the list says of a run that changes only with its ``FILES``."""
+
+    task: str | None
+    network: str
+    grid: tuple[int, int] | None
+    training: dict[str, Any]
+    finished: bool
+    scores: dict[str, Any]
 
 
 def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
@@ -28,24 +43,45 @@ def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
     with suppress(OSError):
         found["created"] = (path / "task.json").stat().st_mtime
     try:
-        run = Run.open(path)
-        scores = jobs.library.scores(run)
+        told = tell(jobs.library, path)
     except PellucidError as error:
         return {**found, "status": "damaged", "message": tellable(str(error))}
     last = json.loads(last_line(path / "progress.jsonl") or b"{}")
     outcomes = jobs.outcomes(name)
     return {
         **found,
-        "task": run.task.get("task"),
-        "network": network_of(run.task),
-        "grid": grid(jobs.library, run),
-        "status": "running" if jobs.trains(name) else status(run),
+        "task": told.task,
+        "network": told.network,
+        "grid": told.grid,
+        "status": "running" if jobs.trains(name, path) else status(told, path),
         "step": last.get("step", 0),
-        "steps": steps(run, last),
-        "scores": scores,
+        "steps": steps(told.training, last),
+        "scores": told.scores,
         "jobs": outcomes,
         "message": next((said["message"] for said in outcomes.values() if "message" in said), None),
     }
+
+
+def tell(library: Library, path: Path) -> Told:
+    """Return what a run's documents say, which are read when one of them has changed.
+
+    Raises:
+        RunError: the run is damaged.
+    """
+
+    def read() -> Told:
+        run = Run.open(path)
+        return Told(
+            task=run.task.get("task"),
+            network=network_of(run.task),
+            grid=grid(library, run),
+            training=run.training,
+            finished=run.finished,
+            scores=((run.scores() or {}).get("evaluate") or {}).get("scores", {}),
+        )
+
+    whole = (path / "progress.jsonl").exists()
+    return library.unchanged(("told", whole), [path / name for name in FILES], read)
 
 
 def absent(name: str, said: dict[str, Any]) -> dict[str, Any]:
@@ -66,11 +102,11 @@ def absent(name: str, said: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def status(run: Run) -> str:
+def status(told: Told, path: Path) -> str:
     """Return the status of a run that nobody trains."""
-    if run.finished:
+    if told.finished:
         return "finished"
-    return "paused" if (run.path / "resume").is_dir() else "stopped"
+    return "paused" if (path / "resume").is_dir() else "stopped"
 
 
 def details(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
@@ -104,10 +140,10 @@ def grid(library: Library, run: Run) -> tuple[int, int] | None:
     return None
 
 
-def steps(run: Run, last: dict[str, Any]) -> int | None:
+def steps(training: dict[str, Any], last: dict[str, Any]) -> int | None:
     """Return how many steps a training has; from its epochs once the first line tells their length."""
-    if run.training.get("steps"):
-        return run.training["steps"]
+    if training.get("steps"):
+        return training["steps"]
     if not last.get("epoch"):
         return None
-    return max(1, round(run.training["epochs"] * round(last["step"] / last["epoch"])))
+    return max(1, round(training["epochs"] * round(last["step"] / last["epoch"])))

@@ -37,8 +37,9 @@ Work = Annotated[Jobs, Depends(jobs)]
 @router.get("/runs")
 def list_runs(shelf: Shelf, work: Work) -> list[dict[str, Any]]:
     """List the runs, the trainings that just start or could not, and the released models."""
-    found = [summary(work, run, path) for run, path in shelf.paths().items()]
-    return [*(absent(run, said) for run, said in work.without_run().items()), *found]
+    starting = work.without_run()  # first: what gets its directory meanwhile is in the other list
+    found = {run: summary(work, run, path) for run, path in shelf.paths().items()}
+    return [*(absent(run, said) for run, said in starting.items() if run not in found), *found.values()]
 
 
 @router.get("/runs/{run}")
