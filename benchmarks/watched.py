@@ -5,7 +5,7 @@
 Training and studio share one core, which is the worst case; two pages follow the run's events, ask for the
 list of runs every two seconds, and look into the network every ten. Prints the median time of a step in both
 cases, the processor time that the studio took while it watched as a share of that of the training, and how
-much of the core the training had then. Pages ask by the clock: where others take of it, the share is too large.
+much of the core the training had then. Pages ask by the clock: if others take of it, the share is too large.
 """
 
 from __future__ import annotations

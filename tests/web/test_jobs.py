@@ -364,19 +364,23 @@ def test_what_became_of_a_job_is_told_anew_when_its_log_is(line):
     assert line()["jobs"] == {"export": {"state": "done"}}
 
 
-def test_a_training_that_gets_its_directory_while_runs_are_listed_is_in_the_list_once(line, monkeypatch):
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_training_that_gets_its_directory_while_runs_are_listed_is_in_the_list_once(
+    line, monkeypatch, moment
+):
     _, path = line
     library = Library(path.parent)
     work, away = Jobs(library), path.rename(path.parent / ".away")
     (path.parent / ".studio").mkdir()
     (path.parent / ".studio" / "tried.train.log").write_text("")
-    paths = library.paths
+    listed = library.paths
 
-    def late():
+    def paths():
+        found = {} if moment == "before" else listed()
         away.rename(path)
-        return paths()
+        return found or listed()
 
-    monkeypatch.setattr(library, "paths", late)
+    monkeypatch.setattr(library, "paths", paths)
     assert [one["id"] for one in list_runs(library, work)].count("tried") == 1
 
 
