@@ -1,9 +1,11 @@
 import pytest
 import torch
-from torch import nn
+from assorted import NETWORKS
+from torch import fx, nn
 from torch.nn import functional
 
 from pellucid.errors import UsageError
+from pellucid.explain import anatomy, inside
 from pellucid.explain.graph import graph
 
 
@@ -132,3 +134,103 @@ def test_the_last_node_of_any_network_leads_back_to_its_input(name):
         reached.add(number)
         waiting.extend(nodes[number].sources)
     assert 0 in reached
+
+
+UNTRACEABLE = {
+    "cell",
+    "shift",
+    "vision",
+}  # torch.fx follows no loop over rows, no assignment, no encoder of torch's
+
+
+class Tracer(fx.Tracer):
+    """torch.fx down to the same layers."""
+
+    def is_leaf_module(self, module, name):
+        return isinstance(module, nn.MultiheadAttention) or not any(module.children())
+
+
+def traced(model):
+    """Return what feeds each call of a layer, by torch.fx: (layer, call) -> the calls, None for the input."""
+    fed, calls = {}, {}
+    for node in Tracer().trace(model).nodes:
+        found = frozenset().union(*(fed[each] for each in node.all_input_nodes))
+        if node.op == "call_module":
+            calls[node.target] = calls.get(node.target, 0) + 1
+            yield (node.target, calls[node.target]), found
+            found = {(node.target, calls[node.target])}
+        fed[node] = found if node.op != "placeholder" else {None}
+
+
+def followed(nodes):
+    """Return the same of our nodes."""
+    fed = []
+    for node in nodes:
+        found = frozenset().union(*(fed[source] for source in node.sources))
+        if node.layer:
+            yield (node.layer, node.call), found
+            found = {(node.layer, node.call)}
+        fed.append(found if node.kind != "input" else {None})
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS.keys() - UNTRACEABLE))
+def test_the_layers_of_a_network_feed_each_other_as_torch_traces_them(name):
+    model = NETWORKS[name]().eval()
+    assert list(followed(graph(model, torch.rand(1, 1, 16, 16)))) == list(traced(model))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_graph_table_and_activations_have_the_same_layers_in_the_same_order(name):
+    model, inputs = NETWORKS[name]().eval(), torch.rand(1, 1, 16, 16)
+    calls = [node.layer for node in graph(model, inputs) if node.layer]
+    rows = anatomy.describe(model, (1, 16, 16))
+    assert [row.name for row in rows] == [each.name for each in inside.layers(model, inputs)] == calls
+    rest = sum(
+        weights.numel() for path, weights in model.named_parameters() if not path.startswith(tuple(calls))
+    )
+    assert sum(row.parameters for row in rows) + rest == anatomy.totals(model, (1, 16, 16)).parameters
+
+
+def test_splitting_a_tensor_into_heads_only_looks_at_it():
+    nodes = graph(NETWORKS["heads"]().eval(), torch.rand(1, 1, 16, 16))
+    assert ("scaled_dot_product_attention", ("Linear", "Linear", "Linear")) in told(nodes)
+
+
+def test_attention_of_torchs_own_is_a_layer_and_a_cell_is_called_for_each_row():
+    inputs = torch.rand(1, 1, 16, 16)
+    nodes = graph(NETWORKS["vision"]().eval(), inputs)
+    assert ("MultiheadAttention", ("add",)) in told(nodes)
+    assert ("add", ("add", "Dropout")) in told(nodes)
+    assert told(graph(NETWORKS["cell"]().eval(), inputs)) == [
+        ("input", ()), ("GRUCell", ("input",)), *[("GRUCell", ("input", "GRUCell"))] * 15, ("Linear", ("GRUCell",))]  # fmt: skip
+
+
+def test_what_is_written_into_a_tensor_feeds_it_and_what_only_has_its_shape_does_not():
+    nodes = graph(NETWORKS["shift"]().eval(), torch.rand(1, 1, 16, 16))
+    assert told(nodes)[2:5] == [
+        ("setitem", ("Conv2d",)),
+        ("setitem", ("setitem", "Conv2d")),
+        ("Conv2d", ("setitem",)),
+    ]
+
+
+def test_a_network_without_layers_is_drawn_function_by_function():
+    assert [kind for kind, _ in told(graph(NETWORKS["bare"](), torch.rand(1, 1, 16, 16)))] == [
+        "input", "conv2d", "leaky_relu", "avg_pool2d", "linear"]  # fmt: skip
+
+
+def test_a_function_that_returns_several_tensors_is_a_node():
+    class Most(nn.Module):
+        def forward(self, inputs):
+            values, places = inputs.flatten(1).topk(3)
+            return values * places
+
+    assert told(graph(Most(), torch.rand(1, 2, 2))) == [
+        ("input", ()),
+        ("topk", ("input",)),
+        ("mul", ("topk",)),
+    ]
+
+
+def test_there_are_twenty_architectures_and_more():
+    assert len(NETWORKS) >= 20

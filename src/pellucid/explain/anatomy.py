@@ -59,7 +59,7 @@ class Totals:
 def describe(
     model: nn.Module, input_shape: tuple[int, ...], *, dtype: torch.dtype = torch.float32
 ) -> list[Layer]:
-    """Return the layers (modules without children) of any network in the order in which they run.
+    """Return the layers (modules that call no other) of any network in the order in which they run.
 
     Args:
         input_shape: of one input, without the batch: (C, H, W).
@@ -156,8 +156,9 @@ def _trace(model: nn.Module, inputs: Tensor) -> list[tuple[Layer, Field | None]]
     with ExitStack() as stack:
         tracing = stack.enter_context(_traced(model, inputs))
 
-        def enter(_module: nn.Module, arguments: tuple) -> None:
-            entered.append((tuple(first_tensor(arguments).shape[1:]), tracing.operations))
+        def enter(_module: nn.Module, arguments: tuple, named: dict[str, object]) -> None:
+            given = first_tensor((*arguments, *named.values()))
+            entered.append((tuple(given.shape[1:]), tracing.operations))
 
         def leave(module: nn.Module, _arguments: tuple, output: object) -> None:
             shape, operations = entered.pop()
@@ -174,7 +175,7 @@ def _trace(model: nn.Module, inputs: Tensor) -> list[tuple[Layer, Field | None]]
 
         names = {module: name for name, module in leaves(model).items()}
         for module in names:
-            stack.callback(module.register_forward_pre_hook(enter).remove)
+            stack.callback(module.register_forward_pre_hook(enter, with_kwargs=True).remove)
             stack.callback(module.register_forward_hook(leave).remove)
         model(inputs)
     return rows

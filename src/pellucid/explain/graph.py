@@ -1,6 +1,6 @@
 """The graph of a network, followed on one forward pass: which layer feeds which.
 
-Nodes are the calls of layers (modules without children) and of functions that compute outside of any layer;
+Nodes are the calls of layers (modules that call no other) and of functions that compute outside of any layer;
 a function that only looks at its input in another way (view, transpose, indexing) is none. Any module will
 do: branches, sums, concatenations and layers that are called several times included.
 """
@@ -23,7 +23,12 @@ from pellucid.explain.watching import leaves, resting
 LOOKS = RESHAPES | {
     "__getitem__", "__get__", "permute", "transpose", "t", "unsqueeze", "expand", "expand_as", "contiguous",
     "clone", "detach", "to", "float", "double", "type_as", "chunk", "split", "unbind", "movedim", "narrow",
-    "select",
+    "select", "unflatten", "view_as", "reshape_as", "ravel", "swapaxes", "swapdims", "moveaxis",
+    "tensor_split", "half", "bfloat16",
+}
+CONSTANTS = {  # of the shape or the kind of a tensor, and of nothing in it
+    "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor", "zeros_like", "ones_like", "full_like",
+    "empty_like", "rand_like", "randn_like",
 }
 # fmt: on
 MOST_NODES = 5000
@@ -58,7 +63,8 @@ def graph(model: nn.Module, *inputs: Tensor) -> tuple[Node, ...]:
         stack.enter_context(torch.no_grad())
         following = _Following(inputs)
         for name, module in leaves(model).items():
-            stack.callback(module.register_forward_pre_hook(following.enter).remove)
+            enter = module.register_forward_pre_hook(following.enter, with_kwargs=True)
+            stack.callback(enter.remove)
             stack.callback(module.register_forward_hook(following.leaving(name)).remove)
         stack.enter_context(following)
         try:
@@ -79,25 +85,25 @@ class _Following(TorchFunctionMode):
         self._calls: dict[str, int] = {}
         self._entered: list[tuple[int, ...]] = []
         for each in inputs:
-            self._add("input", None, each, ())
+            self._put(each, (self._add("input", None, each, ()),))
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         """Run ``function`` and note where its output comes from."""
         output = function(*args, **(kwargs or {}))
-        sources = self._sources((args, (kwargs or {}).values()))
-        if self._entered or not sources:
+        name = getattr(function, "__name__", "")
+        sources = self._sources((args, kwargs or {}))
+        if self._entered or not sources or name in CONSTANTS:
             return output  # inside a layer, or of constants
-        name = getattr(function, "__name__", "").strip("_")
-        looks = getattr(function, "__name__", "") in LOOKS and len(sources) == 1
-        if isinstance(output, Tensor) and not looks:
-            self._add(name, None, output, sources)
-        else:
-            self._put(output, sources)
+        changed = args[0] if name == "__setitem__" else output
+        if name in LOOKS and len(sources) == 1:
+            self._put(changed, sources)
+        elif (tensor := next(_tensors(changed), None)) is not None:
+            self._put(changed, (self._add(name.strip("_"), None, tensor, sources),))
         return output
 
-    def enter(self, _module: nn.Module, arguments: tuple) -> None:
+    def enter(self, _module: nn.Module, arguments: tuple, named: dict[str, object]) -> None:
         """Note what a layer takes from."""
-        self._entered.append(self._sources(arguments))
+        self._entered.append(self._sources((arguments, named)))
 
     def leaving(self, name: str):
         """Return the hook that adds the node of a layer when it is done."""
@@ -117,7 +123,6 @@ class _Following(TorchFunctionMode):
         call = self._calls[layer or ""] = self._calls.get(layer or "", 0) + 1
         shape = tuple(output.shape[1:])
         self.nodes.append(Node(number, kind, layer, call if layer else 1, shape, sources))
-        self._put(output, (number,))
         return number
 
     def _put(self, output: object, sources: tuple[int, ...]) -> None:
@@ -135,6 +140,6 @@ def _tensors(value: object) -> Iterator[Tensor]:
         yield value
     elif isinstance(value, dict):
         yield from _tensors(list(value.values()))
-    elif isinstance(value, (tuple, list, type({}.values()))):
+    elif isinstance(value, (tuple, list)):
         for each in value:
             yield from _tensors(each)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from pellucid.errors import UsageError, near
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+WHOLE = (nn.MultiheadAttention,)  # computes with the weights of its child, and does not call it
 BATCH = 256
 
 Target: TypeAlias = int | Sequence[int] | Tensor
@@ -76,8 +77,18 @@ def watched(model: nn.Module, names: Iterable[str] | None = None) -> Iterator[li
 
 
 def leaves(model: nn.Module) -> dict[str, nn.Module]:
-    """Return the modules without children by name, in the order of definition."""
-    return {name: module for name, module in model.named_modules() if not any(module.children())}
+    """Return the layers by name, in the order of definition: the modules that call no other.
+
+    Those have no children, or are ``WHOLE``. A network that is one module has no layers, only functions.
+    """
+    called = {
+        child for module in model.modules() if not isinstance(module, WHOLE) for child in module.children()
+    }
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if module in called and (isinstance(module, WHOLE) or not any(module.children()))
+    }
 
 
 def module_named(model: nn.Module, name: str) -> nn.Module:
@@ -152,8 +163,8 @@ def _hook(name: str, module: nn.Module, seen: list[Seen], *, guard: bool) -> tup
     """
     waiting: list[Tensor] = []
 
-    def enter(_module: nn.Module, arguments: tuple) -> None:
-        before = first_tensor(arguments)
+    def enter(_module: nn.Module, arguments: tuple, named: dict[str, object]) -> None:
+        before = first_tensor((*arguments, *named.values()))
         waiting.append(before.clone() if guard else before)
 
     def leave(_module: nn.Module, _arguments: tuple, output: object) -> object:
@@ -161,4 +172,5 @@ def _hook(name: str, module: nn.Module, seen: list[Seen], *, guard: bool) -> tup
         seen.append(Seen(name, module, waiting.pop(), after))
         return after.clone() if guard and output is after else output
 
-    return module.register_forward_pre_hook(enter), module.register_forward_hook(leave)
+    entered = module.register_forward_pre_hook(enter, with_kwargs=True)
+    return entered, module.register_forward_hook(leave)
