@@ -6,9 +6,9 @@ import { ask, button, runOf, sized } from "../lens.js";
 import { written } from "../numbers.js";
 import { failure } from "../problem.js";
 
-const ROW = 46;
+const ROW = 56;
 const NODE = { width: 190, height: 34 };
-const LANE = 210;
+const LANE = 206;
 
 /** Draw the view. @returns what takes it away again */
 export async function mount(element, context) {
@@ -20,34 +20,61 @@ export async function mount(element, context) {
   put(element, h("div", { class: "graph-columns" }, section(found.kind, "The graph is followed on one forward pass, so any network can be drawn: branches, sums and layers that are called twice included.", drawing(found.nodes), list), section("Layer by layer", "The receptive field is the part of the picture that one output can see. \u201cProve it\u201d disturbs the pixels outside of it, and its edges, and watches whether the output changes.", rows(found, run, context))));
 }
 
-/** Nodes one below the other in the order in which they run; a branch that skips is a curve beside them. */
+/** A node stands below all that it takes from, and branches side by side; what skips is a curve beside them. */
 function drawing(nodes) {
-  const lanes = lanesOf(nodes);
-  const width = LANE * (1 + Math.max(...lanes)) + 60;
-  const height = ROW * nodes.length + 10;
-  const centre = (node) => [10 + lanes[node.number] * LANE + NODE.width / 2, 5 + node.number * ROW + NODE.height / 2];
-  const edges = nodes.flatMap((node) => node.sources.map((source) => edge(centre(nodes[source]), centre(node), node.number - source > 1)));
+  const places = placesOf(nodes);
+  const edges = nodes.flatMap((node) => node.sources.map((source) => edge(places, source, node.number)));
+  const width = Math.max(...edges.map(({ right }) => right), ...places.map(({ lane }) => middle(lane) + NODE.width / 2)) + 10;
+  const height = ROW * (1 + Math.max(...places.map(({ row }) => row)));
+  const centre = ({ number: n }) => [middle(places[n].lane), top(places[n].row) + NODE.height / 2];
   const boxes = nodes.map((node) => {
     const [x, y] = centre(node);
     const name = node.layer ? `${node.layer}${node.call > 1 ? ` (${node.call})` : ""}` : node.kind;
     return svg("g", {}, svg("rect", { x: x - NODE.width / 2, y: y - NODE.height / 2, width: NODE.width, height: NODE.height, rx: 7, class: node.layer ? "layer" : "function" }), svg("text", { x, y: y - 2, "text-anchor": "middle", class: "name" }, name), svg("text", { x, y: y + 12, "text-anchor": "middle", class: "tick" }, `${node.layer ? node.kind + ", " : ""}${sized(node.shape)}`));
   });
   const words = nodes.filter((node) => node.sources.length).map((node) => `${node.layer ?? node.kind} takes from ${node.sources.map((source) => nodes[source].layer ?? nodes[source].kind).join(" and ")}`);
-  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", class: "graph-plot", "aria-label": `${nodes.length} nodes. ${words.join("; ")}.` }, edges, boxes);
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", class: "graph-plot", "aria-label": `${nodes.length} nodes. ${words.join("; ")}.` }, edges.map(({ path }) => path), boxes);
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the graph" }, picture);
 }
 
-/** Inputs after the first stand in lanes of their own, all else in the first. */
-function lanesOf(nodes) {
-  let inputs = 0;
-  return nodes.map((node) => (node.kind === "input" && !node.layer ? inputs++ : 0));
+/** The row and the lane of each node: below its lowest source and in line with its leftmost, where there is room. */
+function placesOf(nodes) {
+  const places = [];
+  for (const { sources } of nodes) {
+    const row = 1 + Math.max(-1, ...sources.map((source) => places[source].row));
+    let lane = sources.length ? Math.min(...sources.map((source) => places[source].lane)) : 0;
+    if (isTaken(places, row, lane)) lane = 0;
+    while (isTaken(places, row, lane)) lane++;
+    places.push({ row, lane });
+  }
+  return places;
 }
 
-function edge([x1, y1], [x2, y2], skips) {
-  const [from, to] = [y1 + NODE.height / 2, y2 - NODE.height / 2];
-  if (!skips) return svg("path", { d: `M${x1} ${from}L${x2} ${to}`, class: "edge" });
-  const out = Math.max(x1, x2) + NODE.width / 2 + Math.min(44, 8 + (y2 - y1) / ROW * 5);
-  return svg("path", { d: `M${x1 + NODE.width / 2} ${y1}C${out} ${y1} ${out} ${y2} ${x2 + NODE.width / 2} ${y2}`, class: "edge skip" });
+function isTaken(places, row, lane) {
+  return places.some((place) => place.row === row && place.lane === lane);
+}
+
+function middle(lane) {
+  return 10 + lane * LANE + NODE.width / 2;
+}
+
+function top(row) {
+  return 5 + row * ROW;
+}
+
+/** An edge goes down a lane that is free on its way, its source's or its target's, or beside all that stands there. */
+function edge(places, source, target) {
+  const [from, to] = [places[source], places[target]];
+  const between = places.filter(({ row }) => from.row < row && row < to.row);
+  const free = [from.lane, to.lane].find((lane) => !between.some((place) => place.lane === lane));
+  const beside = middle(Math.max(...between.map(({ lane }) => lane))) + NODE.width / 2 + Math.min(44, 8 + between.length * 5);
+  const way = free === undefined ? beside : middle(free);
+  const [x1, x2, y1, y2] = [middle(from.lane), middle(to.lane), top(from.row) + NODE.height, top(to.row)];
+  const gap = ROW - NODE.height; // between two rows, where it changes lanes
+  const change = (x, y, into) => `C${x} ${y + gap / 2} ${into} ${y + gap / 2} ${into} ${y + gap}`;
+  const far = to.row - from.row > 1;
+  const d = `M${x1} ${y1}${far ? change(x1, y1, way) : ""}V${y2 - gap}${change(far ? way : x1, y2 - gap, x2)}`;
+  return { right: way, path: svg("path", { d, class: free === undefined ? "edge skip" : "edge" }) };
 }
 
 function rows(found, run, context) {

@@ -33,7 +33,8 @@ export async function mount(element, context) {
   function draw() {
     const all = state.found.layers.flatMap((layer) => (layer.after.data ? [...(extent(decode(layer.after).values) ?? [])] : []));
     const whole = extent(all) ?? [0, 1];
-    put(list, state.found.layers.map((layer) => card(layer, state.scale, whole, pick)));
+    const none = h("li", { class: "panel fine" }, "This network has no layers, only functions; Look, Network shows them.");
+    put(list, state.found.layers.length ? state.found.layers.map((layer) => card(layer, state.scale, whole, pick)) : none);
   }
   async function pick(name, index) {
     context.setState({ layer: name, unit: index });
