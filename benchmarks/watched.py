@@ -111,10 +111,16 @@ def page(address: str, name: str, over: threading.Event) -> None:
 
 
 def processor(process: subprocess.Popen | None) -> float:
-    """Return the processor seconds that a process has used."""
+    """Return the processor seconds that a process and its children have used: a studio is two processes."""
     if process is None:
         return 0.0
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return sum(map(seconds_of, [process.pid, *children]))
+
+
+def seconds_of(number: int | str) -> float:
+    """Return the processor seconds of one process."""
+    fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

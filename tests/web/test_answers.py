@@ -5,6 +5,7 @@ import base64
 import gc
 import random
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from pellucid.media import write_png
 from pellucid.verbs.predict import answer_to, predict
 from pellucid.verbs.trained import open_trained
 from pellucid.web import batching, library
+from pellucid.web.app import create_app, serve
 from pellucid.web.batching import Batcher, compute
 from pellucid.web.library import Library, Opened, block
 from pellucid.web.refusals import Refusal
@@ -123,6 +125,24 @@ def together(batcher, opened, samples, order):
         return dict(zip(order, outputs, strict=True))
 
     return in_a_thread(ask())
+
+
+def test_what_stands_is_set_aside_before_the_first_request_so_that_none_waits_for_it(tmp_path):
+    interval, counts = sys.getswitchinterval(), []
+
+    def ready(address):
+        counts.append(gc.get_freeze_count())
+        raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            serve(
+                lambda: create_app(tmp_path, token=TOKEN), host="127.0.0.1", port=0, ready=ready, tell=print
+            )
+        assert counts[0] > 50_000
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(interval)
 
 
 def test_a_round_for_garbage_looks_at_little_once_a_network_is_open(tmp_path):

@@ -130,10 +130,10 @@ def serve(
 
     def serving(beat: Callable[[], None]) -> int:
         server = server_of(make(), beat)
-        spare_the_collector()  # while nobody waits
         asyncio.run(server.serve([listening]))
         return server.asked
 
+    spare_the_collector()  # while nobody waits
     return keeper.keep(serving, ready=lambda: ready(here), tell=tell)
 
 
