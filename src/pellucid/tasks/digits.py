@@ -99,9 +99,7 @@ class Digits(Classifier):
             raise UsageError(f"--validation is {count}, but there are only {len(images)} training images")
         shuffled = torch.randperm(len(images), generator=torch.Generator().manual_seed(SPLIT_SEED))
         whole = InMemory(torch.from_numpy(images), torch.from_numpy(labels).long())
-        valid, train = (
-            InMemory(*whole[part.sort().values]) for part in (shuffled[:count], shuffled[count:])
-        )
+        valid, train = (InMemory(*whole[part.sort().values]) for part in (shuffled[:count], shuffled[count:]))
         return Data(train, valid, self._test, _facts(self.dataset, *train.tensors, count))
 
     def prepare(
