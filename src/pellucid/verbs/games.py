@@ -97,16 +97,7 @@ def evaluate(trained: Trained, *, command: str = "") -> Tested:
     Without sticky actions a game that has no chance of its own tells little: all episodes may be the same.
     """
     task: Any = trained.task
-    seeds = playing.seeds(TEST_SEED, task.episodes, "test")
-    episodes: dict[str, list[Episode]] = {}
-    games = {"": task.sticky, **{name: chance for name, chance in ALIKE.items() if chance != task.sticky}}
-    for name, chance in games.items():
-        make = task.maker(sticky=chance)
-        values = values_of(trained.network, task, trained.facts)
-        episodes[f"score{name}"] = playing.episodes(
-            make, values, seeds, stack=task.stack, epsilon=task.evaluation_epsilon
-        )
-        episodes[f"random{name}"] = _random(task, make, seeds)
+    games, episodes = _tested(trained)
     every = {name: [each.score for each in played] for name, played in episodes.items()}
     scores: dict[str, metrics.Score] = {name: metrics.mean_return(points) for name, points in every.items()}
     published = nature.PUBLISHED.get(task.game)
@@ -136,6 +127,22 @@ def evaluate(trained: Trained, *, command: str = "") -> Tested:
         "DQN, paper": published.dqn, "human, 2016": published.newer_human,
     }  # fmt: skip
     return Tested(scores, document, every, marks)
+
+
+def _tested(trained: Trained) -> tuple[dict[str, float], dict[str, list[Episode]]]:
+    """Return the chance of a sticky action in each game, by the end of its name, and the players' episodes."""
+    task: Any = trained.task
+    seeds = playing.seeds(TEST_SEED, task.episodes, "test")
+    values = values_of(trained.network, task, trained.facts)
+    games = {"": task.sticky, **{name: chance for name, chance in ALIKE.items() if chance != task.sticky}}
+    episodes: dict[str, list[Episode]] = {}
+    for name, chance in games.items():
+        make = task.maker(sticky=chance)
+        episodes[f"score{name}"] = playing.episodes(
+            make, values, seeds, stack=task.stack, epsilon=task.evaluation_epsilon
+        )
+        episodes[f"random{name}"] = _random(task, make, seeds)
+    return games, episodes
 
 
 def play(
