@@ -130,7 +130,7 @@ def evaluate(trained: Trained, *, command: str = "") -> Tested:
 
 
 def _tested(trained: Trained) -> tuple[dict[str, float], dict[str, list[Episode]]]:
-    """Return the chance of a sticky action in each game, by the end of its name, and the players' episodes."""
+    """Return the chance of a sticky action by the end of a game's name, and each player's episodes."""
     task: Any = trained.task
     seeds = playing.seeds(TEST_SEED, task.episodes, "test")
     values = values_of(trained.network, task, trained.facts)
