@@ -41,6 +41,8 @@ TRANSLATION_COLUMNS = (
     *("date", "name", "search", "score", "value", "low", "high", "n", "bar", "signature"),
     *("parameters", "epochs", "seconds", "command", "machine"),
 )
+FIRST_PAGE = FOLDER / "first_page.csv"
+FIRST_PAGE_COLUMNS = ("date", "name", "unit", "median", "p95", "n", "asked", "command", "machine")
 SERVE = FOLDER / "serve.csv"
 SERVE_COLUMNS = (
     *("date", "model", "input", "phase", "rate", "seconds", "sent", "answered", "shed", "failed", "hung"),

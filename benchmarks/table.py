@@ -119,6 +119,7 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
     )
     played = results.read(results.ATARI, results.ATARI_COLUMNS)
     spoken = results.read(results.SPEECH, results.SPEECH_COLUMNS)
+    opened = results.read(results.FIRST_PAGE, results.FIRST_PAGE_COLUMNS)
     return {
         **tables,
         "atari": atari_table(played) if played else NOT_YET,
@@ -128,6 +129,7 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
         "sketches": sketches_table(drawings) if drawings else NOT_YET,
         "canvas": sketches_table(canvas) if canvas else NOT_YET,
         "speech": speech_table(spoken) if spoken else NOT_YET,
+        "first-page": first_page_table(opened) if opened else NOT_YET,
         "speed": whole or NOT_YET,
         "faster": _with_head(overview.faster(speed, NAMES)),
         "rooms": _with_head(overview.rooms()),
@@ -258,6 +260,15 @@ def speech_table(rows: Sequence[Row]) -> str:
             value += f" ({low} to {high})"
         lines.append([row["score"], value, f"{int(row['n']):,}", row["bar"]])
     return _markdown(["score", "value", "n", "asked for"], lines)
+
+
+def first_page_table(rows: Sequence[Row]) -> str:
+    """How soon the studio is there and answers the pen."""
+    lines = (
+        [row["name"], f"{row['median']} {row['unit']}", f"{row['p95']} {row['unit']}", row["n"], row["asked"]]
+        for row in rows
+    )
+    return _markdown(["what", "median", "95th percentile", "n", "asked for"], lines)
 
 
 def serve_table(rows: Sequence[Row]) -> str:

@@ -1,5 +1,6 @@
 """The verb ``studio`` and its page: the address, the rules about other machines, and every line for curl."""
 
+import gzip
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from commands import environment
 from PIL import Image
 
 from pellucid.cli.main import main
+from pellucid.web import pages
 
 from .conftest import TOKEN
 from .test_jobs import Studio
@@ -38,6 +40,32 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(capsys, monk
     monkeypatch.delattr(pellucid, "web", raising=False)
     assert main(["studio", "--no-browser"]) == 3
     assert "pip install 'pellucid[web]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "gzip, deflate, br, zstd", "identity", "gzip;q=0", ""])
+def test_a_file_of_the_page_is_sent_compressed_to_who_reads_that_and_again_only_when_it_changed(
+    served, accepted
+):
+    plain = (pages.STATIC / "app.js").read_bytes()
+    found = served.ask("GET", "/static/app.js", headers={"Accept-Encoding": accepted})
+    packed = accepted.startswith("gzip") and ";" not in accepted
+    assert found.headers.get("content-encoding") == ("gzip" if packed else None)
+    assert (gzip.decompress(found.bytes) if packed else found.bytes) == plain
+    assert found.headers["vary"] == "accept-encoding"
+    for tag, status in ((found.headers["etag"], 304), ('"another"', 200)):
+        headers = {"Accept-Encoding": accepted, "If-None-Match": tag}
+        assert served.ask("GET", "/static/app.js", headers=headers).status == status
+
+
+def test_a_file_of_the_page_that_is_written_again_is_read_again(tmp_path):
+    path = tmp_path / "x.js"
+    tags = set()
+    for number, text in enumerate(("one", "two"), 1):
+        path.write_text(text)
+        content, tag = pages.read(path, number, gzipped=False)
+        assert content == text.encode()
+        tags.add(tag)
+    assert len(tags) == 2
 
 
 def test_every_line_for_curl_runs(tmp_path):
