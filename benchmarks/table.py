@@ -220,24 +220,23 @@ def sketches_table(rows: Sequence[Row]) -> str:
 
 
 def atari_table(rows: Sequence[Row]) -> str:
-    """What each player scored in each game, beside random play."""
-    head = [
-        *("game", "player", "sticky", "actions in training", "score", "each training", "games", "asked for"),
-    ]
+    """What the networks scored in each game, beside random play."""
+    head = ["game", "sticky", "actions", "the network", "each training", "at random", "games", "asked for"]
+    chance = {(row["game"], row["sticky"]): row for row in rows if row["player"].startswith("random")}
     lines = []
     for row in rows:
-        learned = row["player"].startswith("score")
         each = [f"{float(mean):.2f}" for mean in row["trainings"].split()]
-        lines.append([
-            row["game"],
-            "the network" if learned else "random",
-            row["sticky"],
-            ", ".join(f"{int(steps):,}" for steps in dict.fromkeys(row["steps"].split())) if learned else "",
-            f"{float(row['score']):.2f} ({float(row['low']):.2f} to {float(row['high']):.2f})",
-            ", ".join(each) if learned and len(each) > 1 else "",
-            row["n"],
-            row["asked"] and f"≥ {row['asked']}",
-        ])  # fmt: skip
+        if row["player"].startswith("score"):
+            lines.append([
+                row["game"],
+                row["sticky"],
+                ", ".join(f"{int(steps):,}" for steps in row["steps"].split()),
+                f"{float(row['score']):.2f} ({float(row['low']):.2f} to {float(row['high']):.2f})",
+                ", ".join(each) if len(each) > 1 else "",
+                f"{float(chance[row['game'], row['sticky']]['score']):.2f}",
+                row["n"],
+                row["asked"] and f"≥ {row['asked']}",
+            ])  # fmt: skip
     return _markdown(head, lines)
 
 

@@ -208,11 +208,12 @@ def test_epoch_seconds_are_read_from_lines_at_any_cadence(monkeypatch, cadence):
 
 
 def played(seed, mean, step=100, **training):
-    """A run whose test had one kind of player."""
+    """A run that was tested."""
+    score = {"value": mean, "low": mean - 1, "high": mean + 1, "n": 30}
     test = {
         "command": "pellucid evaluate x", "game": "Freeway",
-        "scores": {"score": {"value": mean, "low": mean - 1, "high": mean + 1, "n": 30}},
-        "players": {"score": {"deviation": 2.0, "sticky": 0.1}},
+        "scores": {"score": score, "random": score | {"value": 0.5}},
+        "players": {name: {"deviation": 2.0, "sticky": 0.1} for name in ("score", "random")},
     }  # fmt: skip
     return SimpleNamespace(
         path="x",
@@ -224,20 +225,20 @@ def played(seed, mean, step=100, **training):
 
 
 def test_trainings_of_a_game_are_scored_together():
-    (row,) = atari.scored([played(0, 20.0), played(1, 30.0, step=200), played(2, 25.0)])
+    row, random = rows = atari.scored([played(0, 20.0), played(1, 30.0, step=200), played(2, 25.0)])
     assert (row["score"], row["low"], row["high"]) == ("25", "20", "30")
     assert (row["trainings"], row["steps"], row["asked"]) == ("20 30 25", "1400 1800 1400", "20")
-    line = table.atari_table([row]).splitlines()[-1]
-    assert (
-        "| Freeway | the network | 0.1 | 1,400, 1,800 | 25.00 (20.00 to 30.00) | 20.00, 30.00, 25.00 | 30 | ≥ 20 |"
-        in line
+    assert (random["score"], random["asked"]) == ("0.5", "")
+    (line,) = table.atari_table(rows).splitlines()[2:]
+    assert line == (
+        "| Freeway | 0.1 | 1,400, 1,800, 1,400 | 25.00 (20.00 to 30.00) | 20.00, 30.00, 25.00 | 0.50 | 30 | ≥ 20 |"
     )
 
 
 def test_one_training_keeps_the_interval_of_its_games():
-    (row,) = atari.scored([played(0, 20.0)])
+    row, _ = rows = atari.scored([played(0, 20.0)])
     assert (row["score"], row["low"], row["high"]) == ("20", "19", "21")
-    assert "| 0.1 | 1,400 | 20.00 (19.00 to 21.00) |  | 30 | ≥ 20 |" in table.atari_table([row])
+    assert "| Freeway | 0.1 | 1,400 | 20.00 (19.00 to 21.00) |  | 0.50 | 30 |" in table.atari_table(rows)
 
 
 def test_trainings_that_differ_in_more_than_the_seed_are_not_scored_together():
