@@ -1,6 +1,6 @@
 """What it costs a training to be watched: the same training with and without a studio that follows it.
 
-    python benchmarks/watched.py [--rounds 4] [--steps 400] [--core 0]
+    python benchmarks/watched.py [--rounds 4] [--steps 2000] [--core 0]
 
 Training and studio share one core, which is the worst case; two pages follow the run's events, ask for the
 list of runs every two seconds, and look into the network every ten. Prints the median time of a step in both
@@ -57,15 +57,15 @@ def once(folder: Path, name: str, watched: bool, options: argparse.Namespace) ->
         words = [*here, "studio", "--port", "0", "--no-browser", "--token", TOKEN]
         studio = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment)
         address = studio.stdout.readline().split("#")[0]
-        over = threading.Event()
-        pages = [threading.Thread(target=page, args=(address, name, over), daemon=True) for _ in range(2)]
-        for each in pages:
-            each.start()
     words = [*here, "train", "digits", "--steps", str(options.steps), "--out", f"runs/{name}", "--quiet"]
     training = subprocess.Popen(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     log = folder / "runs" / name / "speed.jsonl"
     while not log.exists():  # importing is not training
         time.sleep(0.05)
+    if watched:
+        over = threading.Event()
+        for _ in range(2):
+            threading.Thread(target=page, args=(address, name, over), daemon=True).start()
     before, began = (processor(studio), processor(training)), time.monotonic()
     _, _, used = os.wait4(training.pid, 0)
     trained = used.ru_utime + used.ru_stime - before[1]
@@ -106,22 +106,22 @@ def page(address: str, name: str, over: threading.Event) -> None:
                 urllib.request.urlopen(moment).read()
         except IndexError:
             continue  # no evaluation yet
-        except OSError:
-            return
+        except OSError as error:
+            if not over.is_set():
+                print(f"a page was sent away: {error}", file=sys.stderr)
 
 
 def processor(process: subprocess.Popen | None) -> float:
-    """Return the processor seconds that a process and its children have used: a studio is two processes."""
-    if process is None:
-        return 0.0
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return sum(map(seconds_of, [process.pid, *children]))
+    """Return the processor seconds that a process and its children have used."""
+    return 0.0 if process is None else used_by(process.pid)
 
 
-def seconds_of(number: int | str) -> float:
-    """Return the processor seconds of one process."""
+def used_by(number: int) -> float:
+    """Return the processor seconds of a process and of those that it started and that still run."""
     fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+    return own + sum(used_by(int(child)) for child in children)
 
 
 def arguments() -> argparse.Namespace:
@@ -130,7 +130,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--core", type=int, default=0)
     return parser.parse_args()
 
