@@ -7,6 +7,7 @@ import os
 import shutil
 import struct
 import zlib
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -58,9 +59,18 @@ def fingerprints(folder):
     found = {}
     for place, _, names in os.walk(folder):
         for name in names:
-            path = Path(place) / name
-            found[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
+            path = os.path.join(place, name)
+            state = os.stat(path)
+            found[os.path.relpath(path, folder)] = digest(
+                path, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+            )
     return found
+
+
+@cache
+def digest(path, *state):
+    """Return the digest of a file; whoever writes to it changes its state, the time of change at least."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest
 from house import command, fingerprints
 
 from pellucid.disk import Disk
+from pellucid.plots import canvas
 
 FLAGS = r"""
 2 | frob | no verb "frob"; .*train
@@ -347,6 +348,7 @@ def test_a_disk_that_refuses_is_named_and_nothing_that_was_there_is_lost(house, 
     def refuse(self, path, data):
         raise OSError(number, os.strerror(number), str(path))
 
+    monkeypatch.setattr(canvas, "png", lambda figure: b"a picture")  # nobody will see it
     monkeypatch.setattr(Disk, "write", refuse)
     monkeypatch.setattr(Disk, "append", refuse)
     before = fingerprints(house)
