@@ -57,6 +57,7 @@ def once(folder: Path, name: str, watched: bool, options: argparse.Namespace) ->
         words = [*here, "studio", "--port", "0", "--no-browser", "--token", TOKEN]
         studio = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment)
         address = studio.stdout.readline().split("#")[0]
+        urllib.request.urlopen(f"{address}api/v1/runs").read()  # the pages stand before the training begins
     words = [*here, "train", "digits", "--steps", str(options.steps), "--out", f"runs/{name}", "--quiet"]
     training = subprocess.Popen(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     log = folder / "runs" / name / "speed.jsonl"
