@@ -100,7 +100,8 @@ class Digits(Classifier):
         shuffled = torch.randperm(len(images), generator=torch.Generator().manual_seed(SPLIT_SEED))
         whole = InMemory(torch.from_numpy(images), torch.from_numpy(labels).long())
         valid, train = (InMemory(*whole[part.sort().values]) for part in (shuffled[:count], shuffled[count:]))
-        return Data(train, valid, self._test, _facts(self.dataset, *train.tensors, count))
+        facts = _facts(self.dataset, train.tensors[0], train.tensors[1], count)
+        return Data(train, valid, self._test, facts)
 
     def prepare(
         self,
