@@ -79,6 +79,14 @@ def without_memory() -> Iterator[None]:
         yield
 
 
+def leave_cores() -> None:
+    """Compute on half of the cores at most: the browser that shows what is computed needs the others.
+
+    Threads that wait for one another do so by spinning, and take the cores from whom they answer.
+    """
+    torch.set_num_threads(min(torch.get_num_threads(), max(1, (os.cpu_count() or 1) // 2)))
+
+
 def keep_heap() -> bool:
     """Keep freed memory in this process instead of handing it back; return whether that took.
 

@@ -21,6 +21,7 @@ from pellucid.datasets import mnist
 from pellucid.errors import DataError
 from pellucid.media import write_png
 from pellucid.verbs.predict import answer_to, predict
+from pellucid.verbs.trace import Reference, open_scene
 from pellucid.verbs.trained import open_trained
 from pellucid.web import batching, library
 from pellucid.web.app import create_app, serve
@@ -143,6 +144,25 @@ def test_what_stands_is_set_aside_before_the_first_request_so_that_none_waits_fo
     finally:
         gc.unfreeze()
         sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize(("cores", "before", "after"), [(8, 8, 4), (8, 1, 1), (2, 2, 1), (1, 1, 1)])
+def test_the_studio_and_trace_leave_half_of_the_cores_to_the_browser(
+    tmp_path, monkeypatch, cores, before, after
+):
+    threads = torch.get_num_threads()
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    try:
+        for opened in (
+            lambda: Library(tmp_path, {}).open("zoo.digits.mlp"),
+            lambda: open_scene(Reference.read("zoo.digits.mlp/valid:0/scores")),
+        ):
+            torch.set_num_threads(before)
+            opened()
+            assert torch.get_num_threads() == after
+    finally:
+        torch.set_num_threads(threads)
+        gc.unfreeze()
 
 
 def test_a_round_for_garbage_looks_at_little_once_a_network_is_open(tmp_path):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from pellucid.device import leave_cores
 from pellucid.errors import RunError, UsageError, near
 from pellucid.verbs import trained
 from pellucid.verbs.nodes import index
@@ -121,6 +122,7 @@ def open_scene(reference: Reference, source: str | None = None) -> Scene:
         UsageError: no such run, or the file is not the input that the reference names.
         RunError: the run's weights are no longer those of the reference.
     """
+    leave_cores()  # as the studio does: sums of other parts may differ in their last bit
     name, step = trained.moment_of(reference.run)
     path = located(name)
     ready = trained.open_trained(path, step=step)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pellucid.device import leave_cores
 from pellucid.errors import NonFinite, PellucidError
 from pellucid.web.library import Opened
 from pellucid.web.refusals import Refusal
@@ -98,6 +99,7 @@ class Batcher:
                     return
                 batch = self._take()
             if batch:
+                leave_cores()  # counts for the thread that asks
                 settle(batch, self._outcomes(batch))
 
     def _take(self) -> list[Ticket]:

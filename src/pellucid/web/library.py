@@ -23,6 +23,7 @@ import torch
 from fastapi import Request
 
 from pellucid import config, tasks
+from pellucid.device import leave_cores
 from pellucid.errors import near
 from pellucid.run import Run
 from pellucid.task import Data, Task
@@ -188,6 +189,7 @@ class Library:
         return self._read.get((what, *map(stamp, files)), read)
 
     def _open(self, run: str, file: Path, step: int | None) -> Opened:
+        leave_cores()
         sha8 = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
         path = self.path(moment_of(run)[0])
         name = Run.open(path).task.get("task")
