@@ -53,6 +53,7 @@ WHERE = {  # third parties and the only rooms that may name them
     "starlette": {"web"},
     "soundfile": {"sound"},
     "numba": {"fused"},
+    "threadpoolctl": {"device"},
     "uvicorn": {"web"},
     "anyio": {"web"},
     "ale_py": {"datasets"},

@@ -8,6 +8,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,20 @@ def without_memory() -> Iterator[None]:
 def leave_cores() -> None:
     """Compute on half of the cores at most: the browser that shows what is computed needs the others.
 
-    Threads that wait for one another do so by spinning, and take the cores from whom they answer.
+    Threads that wait for one another do so by spinning, and take the cores from whom they answer. Holds for
+    torch in the thread that calls this, and for numpy in the whole process.
     """
-    torch.set_num_threads(min(torch.get_num_threads(), max(1, (os.cpu_count() or 1) // 2)))
+    half = max(1, (os.cpu_count() or 1) // 2)
+    torch.set_num_threads(min(torch.get_num_threads(), half))
+    _limit_blas(half)
+
+
+@cache
+def _limit_blas(threads: int) -> None:
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    now = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+    threadpool_limits(min([*now, threads]), user_api="blas")
 
 
 def keep_heap() -> bool:

@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import gc
+import os
 import random
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -152,9 +154,11 @@ def test_the_studio_and_trace_leave_half_of_the_cores_to_the_browser(
 ):
     threads = torch.get_num_threads()
     monkeypatch.setattr("os.cpu_count", lambda: cores)
+    shelf = Library(tmp_path, {})
     try:
         for opened in (
-            lambda: Library(tmp_path, {}).open("zoo.digits.mlp"),
+            lambda: shelf.open("zoo.digits.mlp"),
+            lambda: shelf.open("zoo.digits.mlp"),  # it is open already, and another thread may ask
             lambda: open_scene(Reference.read("zoo.digits.mlp/valid:0/scores")),
         ):
             torch.set_num_threads(before)
@@ -163,6 +167,26 @@ def test_the_studio_and_trace_leave_half_of_the_cores_to_the_browser(
     finally:
         torch.set_num_threads(threads)
         gc.unfreeze()
+
+
+BLAS = """
+import os
+from threadpoolctl import threadpool_info
+import numpy, torch
+os.cpu_count = lambda: 2
+from pellucid.device import leave_cores
+leave_cores()
+print(*{each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"})
+"""
+
+
+@pytest.mark.parametrize("before", [1, 2, 8])
+def test_numpys_products_leave_the_cores_as_well(before):
+    # its threads wait by spinning: a drawing's bars came a third later, now and then three times as late
+    words = [sys.executable, "-c", BLAS]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": str(before)}
+    said = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["1"]
 
 
 def test_a_round_for_garbage_looks_at_little_once_a_network_is_open(tmp_path):

@@ -150,6 +150,7 @@ class Library:
             Refusal: there is no such run, or it has no weights yet.
             RunError: it cannot be read.
         """
+        leave_cores()  # counts for the thread that asks, which computes next
         try:
             opened = self._as_it_is(run)
         except Exception:
@@ -189,7 +190,6 @@ class Library:
         return self._read.get((what, *map(stamp, files)), read)
 
     def _open(self, run: str, file: Path, step: int | None) -> Opened:
-        leave_cores()
         sha8 = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
         path = self.path(moment_of(run)[0])
         name = Run.open(path).task.get("task")
