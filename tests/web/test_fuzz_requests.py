@@ -17,7 +17,7 @@ from fuzz import COUNT, scramble
 from pellucid.media import write_png
 from pellucid.web import app as studio
 from pellucid.web import guard, limits
-from pellucid.web.batching import compute
+from pellucid.web.batching import MOST_INSIDE, compute
 
 from .conftest import TOKEN, Served, received
 from .test_guard import routes
@@ -264,6 +264,24 @@ def test_slow_and_half_open_clients_are_let_go_and_others_served(eager):
         with contextlib.suppress(ConnectionError):
             assert connection.recv(1000)[9:12] in (b"", b"400")
         connection.close()
+
+
+def test_bodies_that_arrive_slowly_take_nobodys_place(served):
+    head = (
+        b"POST /api/v1/runs/tried/predict HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\nabc"
+        % (served.port, TOKEN.encode())
+    )
+    before = served.app.state.counts["requests"]
+    slow = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(2 * MOST_INSIDE)]
+    for connection in slow:
+        connection.sendall(head)
+    while served.app.state.counts["requests"] < before + len(slow):
+        time.sleep(0.01)
+    try:
+        assert good(served)
+    finally:
+        for connection in slow:
+            connection.close()
 
 
 def test_a_slow_body_is_refused(eager):

@@ -69,8 +69,8 @@ class Guard:
         app: what is guarded.
         token: what everything that changes state must carry.
         names: further exact values of ``Host``, such as "studio.school.example:8765".
-        most: how many requests may be under way at once whose address ends with a word; what is more is
-            sent away before it costs anything.
+        most: how many requests may be inside at once whose address ends with a word, those not counted whose
+            bodies still arrive; what is more is sent away before it costs anything.
         counts: what is counted: requests, refused, shed, failed, and those that were answered.
     """
 
@@ -102,12 +102,17 @@ class Guard:
         reply = Reply(send, request_id, self.counts)
         self._under_way += 1
         kind = scope["path"].rpartition("/")[2]
-        if kind in self.most:
+        entered: list[str] = []
+
+        def enter() -> None:
+            self._check_room(kind)
             self._inside[kind] += 1
+            entered.append(kind)
+
         try:
             self._check(scope, kind)
             scope.setdefault("state", {})["request_id"] = request_id
-            await self.app(scope, Body(receive), reply)
+            await self.app(scope, Body(receive, enter), reply)
         except Refusal as refusal:
             await reply.refuse(refusal)
         except PellucidError as error:
@@ -122,13 +127,15 @@ class Guard:
             await reply.refuse(Refusal(500, "failed", said))
         finally:
             self._under_way -= 1
-            if kind in self.most:
-                self._inside[kind] -= 1
+            self._inside.subtract(entered)
             reply.count()
 
-    def _check(self, scope: Scope, kind: str) -> None:
-        if self._under_way > MOST_REQUESTS or self._inside[kind] > self.most.get(kind, MOST_REQUESTS):
+    def _check_room(self, kind: str) -> None:
+        if self._under_way > MOST_REQUESTS or self._inside[kind] >= self.most.get(kind, MOST_REQUESTS):
             raise Refusal(503, "busy", "too many requests at once; try again", retry_after=1)
+
+    def _check(self, scope: Scope, kind: str) -> None:
+        self._check_room(kind)
         headers = _headers(scope)
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in DROPPED]
         if scope["method"] not in METHODS:
@@ -206,10 +213,14 @@ class Reply:
 
 
 class Body:
-    """The way in: a body that grows beyond the limit, or is too slow, is refused while it arrives."""
+    """The way in: a body that grows beyond the limit, or is too slow, is refused while it arrives.
 
-    def __init__(self, receive: Receive):
-        self._receive, self._left, self._whole = receive, MOST_BODY, False
+    Args:
+        enter: is called when it is whole.
+    """
+
+    def __init__(self, receive: Receive, enter: Callable[[], None]):
+        self._receive, self._enter, self._left, self._whole = receive, enter, MOST_BODY, False
         self._until = asyncio.get_running_loop().time() + SECONDS_FOR_BODY
 
     async def __call__(self) -> MutableMapping[str, Any]:
@@ -226,6 +237,8 @@ class Body:
             self._left -= len(message.get("body", b""))
             if self._left < 0:
                 raise Refusal(413, "large", f"the body is larger than {MOST_BODY // 2**20} MB")
+            if self._whole:
+                self._enter()
         return message
 
 
