@@ -43,6 +43,11 @@ TRANSLATION_COLUMNS = (
 )
 FIRST_PAGE = FOLDER / "first_page.csv"
 FIRST_PAGE_COLUMNS = ("date", "name", "unit", "median", "p95", "n", "asked", "command", "machine")
+SOAK = FOLDER / "soak.csv"
+SOAK_COLUMNS = (
+    *("date", "name", "unit", "first", "last", "an_hour", "low", "high", "n", "minutes"),
+    *("rate", "command", "machine"),
+)
 SERVE = FOLDER / "serve.csv"
 SERVE_COLUMNS = (
     *("date", "model", "input", "phase", "rate", "seconds", "sent", "answered", "shed", "failed", "hung"),

@@ -21,20 +21,29 @@ import time
 import urllib.request
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import results
 
 from pellucid.datasets import mnist
 from pellucid.media import write_png
+from pellucid.web.limits import raise_file_limit
 
 TOKEN = "benchmark0token0of0serve"
 MODEL = "zoo.digits.cnn"
-FIRST_RATE, RUNG, SECONDS_OF_A_RUNG, WHOLE = 400.0, 1.2, 3.0, 0.97  # of the ramp that finds the capacity
+FIRST_RATE, RUNG, SECONDS_OF_A_RUNG, WHOLE, MISSES = (
+    400.0,
+    1.2,
+    3.0,
+    0.97,
+    2,
+)  # of the ramp that finds the capacity
 MOST_CONNECTIONS = 1500
 SECONDS_TO_HANG = 10.0
+SLOW, TURNS, SECONDS_OF_A_TURN = 1000, 3, 10.0
 NORMAL = 1.5  # times the latency before the flood counts as normal again
 
 
@@ -53,6 +62,11 @@ class Tally:
     def hung(self) -> int:
         """Requests without any end."""
         return self.sent - self.answered - self.shed - self.failed
+
+    def add(self, other: Tally) -> None:
+        """Take in what became of other requests."""
+        for name in self.__dataclass_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def percentile(self, part: float) -> float:
         """Return a percentile of the latencies, in ms."""
@@ -170,7 +184,8 @@ def main() -> None:
     """Measure and write."""
     options = arguments()
     os.sched_setaffinity(0, {options.client_core})
-    with served(options.server_core) as port:
+    raise_file_limit()
+    with served(options.server_core) as (_, port):
         load = Load(port, requests_of(port, options.input))
         found = asyncio.run(measure(load, options))
         check_counters(port, load)
@@ -185,7 +200,7 @@ def main() -> None:
 
 
 async def measure(load: Load, options: argparse.Namespace) -> list[tuple[str, float, float, Tally]]:
-    """Run the phases: capacity, four fifths of it, twice of it, and four fifths again at once."""
+    """Run the phases: capacity, four fifths of it, twice of it, four fifths again, then slow clients."""
     full = await ramp(load)
     capacity = full.answered / SECONDS_OF_A_RUNG
     print(f"capacity: {capacity:.0f} answers a second", file=sys.stderr)
@@ -216,23 +231,67 @@ async def measure(load: Load, options: argparse.Namespace) -> list[tuple[str, fl
         f"p99 of the flood is {ratio:.2f} times that at 0.8 of capacity; normal within {normal} s",
         file=sys.stderr,
     )
+    alone, beside = await beside_slow_clients(load, 0.8 * capacity)
     return [
         ("capacity", 0.0, SECONDS_OF_A_RUNG, full),
         ("0.8 of capacity", 0.8 * capacity, options.seconds / 3, calm),
         ("twice capacity", 2 * capacity, options.seconds, flood),
         ("0.8 at once after it", 0.8 * capacity, 10, after),
+        ("0.8, in turn with the next", 0.8 * capacity, TURNS * SECONDS_OF_A_TURN, alone),
+        ("0.8 beside slow and dead clients", 0.8 * capacity, TURNS * SECONDS_OF_A_TURN, beside),
     ]
 
 
-async def ramp(load: Load) -> Tally:
-    """Ask for more and more until a rung is not answered whole; return the rung with the most answers."""
-    rate, found = FIRST_RATE, [await load.open(FIRST_RATE, SECONDS_OF_A_RUNG)]  # the first warms up
+async def beside_slow_clients(load: Load, rate: float) -> tuple[Tally, Tally]:
+    """Load alone and beside ``SLOW`` clients that never end a request, by turns; return what came of both."""
+    found = {False: Tally(), True: Tally()}
+    for turn in range(2 * TURNS):
+        slow = turn % 2 == 1
+        others = [
+            asyncio.create_task(slow_client(load.port, number)) for number in range(SLOW if slow else 0)
+        ]
+        await asyncio.sleep(SECONDS_OF_A_TURN)
+        found[slow].add(await load.open(rate, SECONDS_OF_A_TURN))
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+    return found[False], found[True]
+
+
+async def slow_client(port: int, number: int) -> None:
+    """Send a head byte by byte, or nothing, or leave by a reset amid a body; begin again when let go."""
+    head = (
+        f"POST /api/v1/runs/{MODEL}/pad HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        f"Authorization: Bearer {TOKEN}\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n"
+    ).encode()
+    await asyncio.sleep(SECONDS_OF_A_TURN * number / SLOW)  # they do not come at once
     while True:
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                if number % 20 == 0:
+                    writer.write(head + b"abc")
+                    await asyncio.sleep(1)
+                    writer.transport.abort()
+                for place in range(len(head) - 1 if number % 2 else 0):
+                    writer.write(head[place : place + 1])
+                    await asyncio.sleep(1)
+                await reader.read()
+            finally:
+                writer.close()
+        await asyncio.sleep(0.1)
+
+
+async def ramp(load: Load) -> Tally:
+    """Ask for more and more until a rung is missed twice; return the rung with the most answers."""
+    rate, found = FIRST_RATE, [await load.open(FIRST_RATE, SECONDS_OF_A_RUNG)]  # the first warms up
+    misses = 0
+    while misses < MISSES:
         tally = await load.open(rate, SECONDS_OF_A_RUNG)
         found.append(tally)
-        if tally.answered < WHOLE * rate * SECONDS_OF_A_RUNG:
-            return max(found, key=lambda each: each.answered)
-        rate *= RUNG
+        whole = tally.answered >= WHOLE * rate * SECONDS_OF_A_RUNG
+        misses, rate = (0, rate * RUNG) if whole else (misses + 1, rate)
+    return max(found, key=lambda each: each.answered)
 
 
 def requests_of(port: int, kind: str) -> list[bytes]:
@@ -258,18 +317,20 @@ def requests_of(port: int, kind: str) -> list[bytes]:
 
 
 @contextmanager
-def served(core: int) -> Iterator[int]:
-    """Run the studio as people do and return its port."""
+def served(core: int, folder: Path | None = None) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Run the studio as people do, in a folder; return its first process and its port."""
     words = [sys.executable, "-m", "pellucid", "studio", "--port", "0", "--no-browser", "--token", TOKEN]
     process = subprocess.Popen(
         ["taskset", "-c", str(core), *words],
         stdout=subprocess.PIPE,
         text=True,
+        cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,  # Ctrl-C is for this process; it ends the studio itself
     )
     try:
         assert process.stdout is not None
-        yield int(process.stdout.readline().split(":")[2].split("/")[0])
+        yield process, int(process.stdout.readline().split(":")[2].split("/")[0])
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)

@@ -120,6 +120,7 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
     played = results.read(results.ATARI, results.ATARI_COLUMNS)
     spoken = results.read(results.SPEECH, results.SPEECH_COLUMNS)
     opened = results.read(results.FIRST_PAGE, results.FIRST_PAGE_COLUMNS)
+    soaked = results.read(results.SOAK, results.SOAK_COLUMNS)
     return {
         **tables,
         "atari": atari_table(played) if played else NOT_YET,
@@ -130,6 +131,7 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
         "canvas": sketches_table(canvas) if canvas else NOT_YET,
         "speech": speech_table(spoken) if spoken else NOT_YET,
         "first-page": first_page_table(opened) if opened else NOT_YET,
+        "soak": soak_table(soaked) if soaked else NOT_YET,
         "speed": whole or NOT_YET,
         "faster": _with_head(overview.faster(speed, NAMES)),
         "rooms": _with_head(overview.rooms()),
@@ -268,6 +270,22 @@ def first_page_table(rows: Sequence[Row]) -> str:
         for row in rows
     )
     return _markdown(["what", "median", "95th percentile", "n", "asked for"], lines)
+
+
+def soak_table(rows: Sequence[Row]) -> str:
+    """What a server holds at the begin and at the end of a long time of work."""
+    lines = (
+        [
+            row["name"],
+            f"{row['first']} {row['unit']}",
+            f"{row['last']} {row['unit']}",
+            f"{float(row['an_hour']):+g} {row['unit']} ({float(row['low']):+g} to {float(row['high']):+g})",
+        ]
+        for row in rows
+    )
+    first = rows[0]
+    said = f"{first['minutes']} minutes, {first['rate']} requests/s, {first['machine']}, {first['date']}."
+    return _markdown(["of the server", "at first", "at last", "growth in an hour"], lines) + f"\n{said}\n"
 
 
 def serve_table(rows: Sequence[Row]) -> str:
