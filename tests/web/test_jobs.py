@@ -146,7 +146,7 @@ def test_a_training_is_the_same_whatever_happens_to_the_studio(folder, tmp_path)
         assert studio.until("digits-mlp-1", lambda line: True)["status"] == "running"
     assert studio.ask("POST", "/runs/digits-mlp-1/resume")[1]["error"]["code"] == "running"
     assert studio.ask("POST", "/runs/digits-mlp-1/stop")[0] == 202
-    assert studio.ask("POST", "/runs/digits-mlp-1/stop")[0] in (202, 409)  # a studio click spoils nothing
+    assert studio.ask("POST", "/runs/digits-mlp-1/stop")[0] in (202, 409)  # a second click spoils nothing
     line = studio.until("digits-mlp-1", lambda line: line["status"] != "running")
     assert line["status"] == "paused"
     assert 0 < line["step"] < line["steps"] == STEPS
