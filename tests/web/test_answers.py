@@ -5,11 +5,13 @@ import base64
 import gc
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -366,6 +368,17 @@ def test_one_request_a_second_looks_at_the_files_and_the_others_do_not_wait(trai
     with pytest.raises(Refusal, match="no weights"):
         shelf.open("tried")
     assert shelf.opened_lately("tried") is None
+
+
+def test_networks_that_were_looked_at_once_are_let_go(trained_run, monkeypatch, tmp_path):
+    # a time line that is scrubbed through opens one network a moment: two hours of it took a gigabyte
+    monkeypatch.setattr(library, "MOST_OPEN", 2)
+    for name in "abcd":
+        shutil.copytree(trained_run, tmp_path / name)
+    shelf = library.Library(tmp_path)
+    held = [weakref.ref(shelf.open(name).trained.network) for name in "abcd"]
+    gc.collect()
+    assert [each() is not None for each in held] == [False, False, True, True]
 
 
 def test_no_more_are_let_in_than_one_batch_takes():

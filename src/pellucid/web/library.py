@@ -92,7 +92,7 @@ class Library:
     def __init__(self, runs: Path, kinds: dict[str, type[Task]] | None = None):
         self.runs, self.kinds = runs, dict(kinds or {})
         self._opened: Kept[Opened] = Kept(MOST_OPEN)
-        self._lately: dict[str, tuple[Opened, float]] = {}
+        self._lately: Kept[tuple[Opened, float]] = Kept(MOST_OPEN)
         self._data: Kept[Data] = Kept(MOST_DATA)
         self._samples: Kept[Sample] = Kept(MOST_SAMPLES)
         self._tested: Kept[Tested] = Kept(MOST_DATA)
@@ -156,7 +156,7 @@ class Library:
         except Exception:
             self._lately.pop(run, None)
             raise
-        self._lately[run] = (opened, time.monotonic())
+        self._lately.put(run, (opened, time.monotonic()))
         return opened
 
     def _as_it_is(self, run: str) -> Opened:
@@ -174,11 +174,11 @@ class Library:
 
         After that second one caller gets None and is to ``open`` it; the others need not wait for that.
         """
-        opened, when = self._lately.get(run, (None, 0.0))
+        opened, when = self._lately.peek(run) or (None, 0.0)
         now = time.monotonic()
         if opened is None or now - when < SECONDS_BETWEEN_LOOKS:
             return opened
-        self._lately[run] = (opened, now)
+        self._lately.put(run, (opened, now))
         return None
 
     def unchanged(self, what: Hashable, files: Iterable[Path], read: Callable[[], Value]) -> Value:
@@ -269,11 +269,16 @@ class Kept(OrderedDict[Hashable, Value]):
                     found = make()
                 finally:
                     self._making.pop(key, None)
-                with self._lock:
-                    self[key] = found
-                    if len(self) > self._most:
-                        self.popitem(last=False)
+                self.put(key, found)
             return found
+
+    def put(self, key: Hashable, value: Value) -> None:
+        """Keep a value, and forget the one that nobody asked for the longest if there are too many."""
+        with self._lock:
+            self[key] = value
+            self.move_to_end(key)
+            if len(self) > self._most:
+                self.popitem(last=False)
 
     def peek(self, key: Hashable) -> Value | None:
         """Return the value of ``key`` if it is there."""
