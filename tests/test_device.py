@@ -14,7 +14,16 @@ import pytest
 import torch
 
 import pellucid
-from pellucid.device import arithmetic, choose, commit, denormals_flushed, environment, has_glibc, keep_heap
+from pellucid.device import (
+    arithmetic,
+    choose,
+    commit,
+    denormals_flushed,
+    environment,
+    has_glibc,
+    keep_heap,
+    share_heap,
+)
 from pellucid.tasks import digits
 from pellucid.verbs import train
 
@@ -30,6 +39,21 @@ for _ in range(10): step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20): step()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+HEAPS = """
+import ctypes, sys, threading
+from pellucid.device import share_heap
+if sys.argv[1] == "share": assert share_heap()
+kept, met = [], threading.Barrier(4)
+def take():
+    met.wait()  # so that no two of them are one thread after the other
+    kept.append([bytearray(50_000) for _ in range(20)])
+threads = [threading.Thread(target=take) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+library = ctypes.CDLL(None)
+library.malloc_info(0, ctypes.c_void_p.in_dll(library, "stdout"))
+library.fflush(None)
 """
 TINIEST = """
 import sys, torch
@@ -104,6 +128,17 @@ def test_a_kept_heap_asks_the_kernel_for_hardly_any_page_again():
     assert faults["keep"] * 10 < faults["leave"]
 
 
+@pytest.mark.skipif(not has_glibc(), reason="only glibc has mallopt")
+def test_threads_that_share_a_heap_have_one():
+    heaps = {}
+    for word in ("share", "leave"):
+        command = [sys.executable, "-c", HEAPS, word]
+        env = os.environ | {"PYTHONPATH": SOURCE}
+        said = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
+        heaps[word] = said.count("<heap nr=")
+    assert heaps["share"] == 1 < heaps["leave"]
+
+
 @pytest.mark.parametrize("able", [{"avx512_bf16": True}, {"amx_bf16": True}, {"avx512_bf16": False}, {}])
 def test_auto_multiplies_in_bf16_only_where_the_processor_has_instructions_for_it(monkeypatch, able):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
@@ -118,6 +153,7 @@ def test_auto_multiplies_in_bf16_only_where_the_processor_has_instructions_for_i
 def test_nothing_happens_where_there_is_no_glibc(monkeypatch):
     monkeypatch.setattr("os.confstr", lambda name: None, raising=False)
     assert keep_heap() is False
+    assert share_heap() is False
 
 
 @pytest.mark.skipif(not torch.set_flush_denormal(False), reason="this processor cannot")

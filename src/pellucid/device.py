@@ -21,7 +21,13 @@ from pellucid.errors import UsageError, near
 KINDS = ("auto", "cpu", "cuda", "mps")
 PACKAGES = ("pellucid", "torch", "numpy")
 LARGEST = 2**31 - 1  # of the C int that mallopt takes
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = (
+    -1,
+    -2,
+    -3,
+    -4,
+    -8,
+)  # glibc's malloc.h
 
 
 def choose(name: str = "auto") -> torch.device:
@@ -107,11 +113,25 @@ def keep_heap() -> bool:
     work. It holds for the whole process, so a command calls it, not a library function. Elsewhere than
     on Linux with glibc nothing happens. Source: mallopt(3).
     """
+    return _mallopt({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: LARGEST, M_TOP_PAD: 16 * 2**20})
+
+
+def share_heap() -> bool:
+    """Let all threads share a heap and take blocks of a megabyte from the kernel; return whether that took.
+
+    glibc gives threads heaps of their own, eight a core, and keeps ever larger blocks in them. What a thread
+    frees then lies where the next one does not look, and a server of many threads grows by half. It holds
+    for the whole process and for heaps that are not there yet, so it comes before the threads. Elsewhere
+    than on Linux with glibc nothing happens. Source: mallopt(3).
+    """
+    return _mallopt({M_ARENA_MAX: 1, M_MMAP_THRESHOLD: 2**20})
+
+
+def _mallopt(settings: dict[int, int]) -> bool:
     if not has_glibc():
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGEST), (M_TOP_PAD, 16 * 2**20))
-    took = [mallopt(name, value) == 1 for name, value in settings]
+    took = [mallopt(name, value) == 1 for name, value in settings.items()]
     return all(took)
 
 

@@ -19,6 +19,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from pellucid.device import share_heap
 from pellucid.task import Task
 from pellucid.web import (
     answers,
@@ -124,6 +125,7 @@ def serve(
     """
     raise_file_limit()
     sys.setswitchinterval(SECONDS_TO_SWITCH)
+    share_heap()
     listening = listen(host, port)
     address = listening.getsockname()
     here = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}/"

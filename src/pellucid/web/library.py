@@ -41,7 +41,6 @@ MOST_OPEN = 8  # networks
 SECONDS_BETWEEN_LOOKS = 1.0  # at the files of a network that is in use
 MOST_DATA = 2  # data sets in memory
 MOST_DRAWN = 8  # sets of pictures
-MANY_OBJECTS = 20_000  # a network has some hundreds, torch a quarter of a million
 MOST_READ = 4000  # small things that files say
 MOST_SAMPLES = 1000  # inputs of people, by the hash of their content
 
@@ -99,6 +98,7 @@ class Library:
         self._read: Kept[Any] = Kept(MOST_READ)
         self._drawn: Kept[dict[str, bytes]] = Kept(MOST_DRAWN)
         self._drawing = threading.Lock()
+        self._imported: set[str] = set()  # tasks whose first network brought modules with it
 
     def tasks(self) -> list[str]:
         """Return the names of the tasks."""
@@ -192,9 +192,11 @@ class Library:
     def _open(self, run: str, file: Path, step: int | None) -> Opened:
         sha8 = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
         path = self.path(moment_of(run)[0])
-        name = Run.open(path).task.get("task")
-        opened = Opened(run, sha8, open_trained(path, self.kinds.get(str(name)), step=step))
-        spare_the_collector()
+        name = str(Run.open(path).task.get("task"))
+        opened = Opened(run, sha8, open_trained(path, self.kinds.get(name), step=step))
+        if name not in self._imported:
+            self._imported.add(name)
+            spare_the_collector()
         return opened
 
     def data(self, task: Task) -> Data:
@@ -295,13 +297,11 @@ def library(request: Request) -> Library:
 
 
 def spare_the_collector() -> None:
-    """Leave what stands by now out of Python's rounds for garbage, if it is much.
+    """Leave what stands by now out of Python's rounds for garbage, after one that takes what has become it.
 
-    A round over all that torch brings takes 0.2 s, in which nobody is answered. What has become garbage
-    since the last time is collected first.
+    A round over all that torch brings takes 0.2 s, in which nobody is answered. How much stands is not asked:
+    ``gc.get_objects`` shows tuples that other threads are still making, and Python then fails in those.
     """
-    if len(gc.get_objects()) < MANY_OBJECTS:
-        return
     gc.unfreeze()
     gc.collect()
     gc.freeze()
