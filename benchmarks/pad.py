@@ -1,19 +1,18 @@
 """All test digits redrawn on the studio's drawing pad, in a real browser, through the pad's own code.
 
-    python benchmarks/pad.py --model digits/cnn            about 6 minutes; appends to benchmarks/pad.csv
+    python benchmarks/pad.py [--model digits/cnn] [--count 10000]          about 10 minutes; into pad.csv
 
 Each digit is put on the 280 x 280 sheet at a random place, 70 to 210 pixels wide (0.5 to 1.5 times half the
 sheet), and goes the way of a drawing: PNG, the reader of pictures, ``prepare``, the network. Its answer is
-compared with that to the digit as the data hold it. Also measured: the time from the last mark to the bars.
+compared with that to the digit as the data hold it. How soon it comes is measured by ``first_page.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
-import csv
+import datetime
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -22,9 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import results
 
-TABLE = Path(__file__).with_name("pad.csv")
-COLUMNS = ["model", "digits", "plain", "redrawn", "points_lost", "seed", "median_ms", "p95_ms", "machine"]
 SHEET, SIDE = 280, 28
 CHUNK = 100
 TOKEN = "tokenofthebenchmark"
@@ -70,35 +68,30 @@ def main() -> int:
         finally:
             server.terminate()
             server.wait(20)
-    new = not TABLE.exists()
-    with TABLE.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+    rows = results.read(results.PAD, results.PAD_COLUMNS)
+    results.write(results.PAD, results.PAD_COLUMNS, results.replaced(rows, [row], "model"))
     print(row)
     return 0
 
 
-def measured(page: Any, model: str, count: int, seed: int) -> dict[str, Any]:
+def measured(page: Any, model: str, count: int, seed: int) -> results.Row:
     """Return the row of the table."""
     from pellucid.datasets import mnist
 
     images, labels = (each[:count] for each in mnist.test())
-    names = redrawn(page, images, seed)
-    right = np.array([name == str(label) for name, label in zip(names[0], labels, strict=True)])
+    names, _ = redrawn(page, images, seed)
+    right = np.mean([name == str(label) for name, label in zip(names, labels, strict=True)])
     plain = plainly(model, images, labels)
-    times = np.array(names[1])
     return {
+        "date": datetime.date.today().isoformat(),
         "model": model,
-        "digits": len(images),
         "plain": f"{plain:.4f}",
-        "redrawn": f"{right.mean():.4f}",
-        "points_lost": f"{100 * (plain - right.mean()):.2f}",
-        "seed": seed,
-        "median_ms": f"{np.median(times):.1f}",
-        "p95_ms": f"{np.quantile(times, 0.95):.1f}",
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "redrawn": f"{right:.4f}",
+        "points_lost": f"{100 * (plain - right):.2f}",
+        "n": str(len(images)),
+        "seed": str(seed),
+        "asked": "at most 0.3",
+        "command": f"python benchmarks/pad.py --model {model}",
     }
 
 

@@ -41,6 +41,8 @@ TRANSLATION_COLUMNS = (
     *("date", "name", "search", "score", "value", "low", "high", "n", "bar", "signature"),
     *("parameters", "epochs", "seconds", "command", "machine"),
 )
+PAD = FOLDER / "pad.csv"
+PAD_COLUMNS = ("date", "model", "plain", "redrawn", "points_lost", "n", "seed", "asked", "command")
 FIRST_PAGE = FOLDER / "first_page.csv"
 FIRST_PAGE_COLUMNS = ("date", "name", "unit", "median", "p95", "n", "asked", "command", "machine")
 SOAK = FOLDER / "soak.csv"

@@ -162,14 +162,14 @@ class Load:
 
     async def available(self, tally: Tally) -> Connection:
         """Return a connection with nothing under way."""
-        while self.free:
-            connection = self.free.popleft()
-            if not connection.transport.is_closing():
-                return connection
-        if len(self.all) < MOST_CONNECTIONS:
-            return await self.connect(tally)
-        await asyncio.sleep(0.001)
-        return await self.available(tally)
+        while True:
+            while self.free:
+                connection = self.free.popleft()
+                if not connection.transport.is_closing():
+                    return connection
+            if len(self.all) < MOST_CONNECTIONS:
+                return await self.connect(tally)
+            await asyncio.sleep(0.001)
 
     def close(self) -> None:
         """Close all connections."""
@@ -274,6 +274,8 @@ async def slow_client(port: int, number: int) -> None:
                     await asyncio.sleep(1)
                     writer.transport.abort()
                 for place in range(len(head) - 1 if number % 2 else 0):
+                    if reader.at_eof():
+                        break
                     writer.write(head[place : place + 1])
                     await asyncio.sleep(1)
                 await reader.read()

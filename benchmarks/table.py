@@ -120,6 +120,7 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
     played = results.read(results.ATARI, results.ATARI_COLUMNS)
     spoken = results.read(results.SPEECH, results.SPEECH_COLUMNS)
     opened = results.read(results.FIRST_PAGE, results.FIRST_PAGE_COLUMNS)
+    drawn = results.read(results.PAD, results.PAD_COLUMNS)
     soaked = results.read(results.SOAK, results.SOAK_COLUMNS)
     return {
         **tables,
@@ -131,6 +132,7 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
         "canvas": sketches_table(canvas) if canvas else NOT_YET,
         "speech": speech_table(spoken) if spoken else NOT_YET,
         "first-page": first_page_table(opened) if opened else NOT_YET,
+        "pad": pad_table(drawn) if drawn else NOT_YET,
         "soak": soak_table(soaked) if soaked else NOT_YET,
         "speed": whole or NOT_YET,
         "faster": _with_head(overview.faster(speed, NAMES)),
@@ -270,6 +272,22 @@ def first_page_table(rows: Sequence[Row]) -> str:
         for row in rows
     )
     return _markdown(["what", "median", "95th percentile", "n", "asked for"], lines)
+
+
+def pad_table(rows: Sequence[Row]) -> str:
+    """What networks lose when test digits come from the drawing pad."""
+    lines = (
+        [
+            f"`{row['model']}`",
+            _percent(row["plain"]),
+            _percent(row["redrawn"]),
+            f"{row['points_lost']} points",
+            f"{int(row['n']):,}",
+            row["asked"],
+        ]
+        for row in rows
+    )
+    return _markdown(["network", "as recorded", "redrawn on the pad", "lost", "n", "asked for"], lines)
 
 
 def soak_table(rows: Sequence[Row]) -> str:
