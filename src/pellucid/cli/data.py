@@ -84,7 +84,7 @@ def _by_class(flags: Any, screen: Screen) -> dict[str, Any]:
         path, digest = quickdraw.of_class(word, flags.form, flags.out)
         rows.append({"file": path.name, "path": str(path), "sha256": digest})
         screen.show(f"{path}  sha256 {digest}")
-    screen.say(f"learn from them with: pellucid train sketches --folder {flags.out}")
+    screen.say(f"learn from them with: pellucid train sketches --data {flags.out}")
     return {"files": rows}
 
 

@@ -99,7 +99,7 @@ def strokes(split: str) -> list[drawings.Sketch]:
 def of_class(word: str, form: str, folder: Path) -> tuple[Path, str]:
     """Fetch Google's file of a class into ``folder``; returns its path there and its sha256.
 
-    A folder of such files is a data set: ``pellucid train sketches --folder FOLDER``.
+    A folder of such files is a data set: ``pellucid train sketches --data FOLDER``.
 
     Args:
         word: the class as Google's ``categories.txt`` has it, such as "house plant".

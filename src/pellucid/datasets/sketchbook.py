@@ -221,7 +221,7 @@ def needs_strokes(book: Book) -> Book:
     if not book.strokes:
         raise UsageError(
             "--network strokes reads pen strokes, and these drawings are images; take --dataset strokes, "
-            "a --folder of .ndjson or .bin files, or --network cnn"
+            "--data with .ndjson or .bin files, or --network cnn"
         )
     return book
 
