@@ -62,10 +62,19 @@ def test_noise_alone_is_refused_or_becomes_an_image_without_an_accident():
         paper.from_picture(noise, doodle.GOOGLE)
 
 
-def test_the_pen_of_a_bar_is_its_width():
+@pytest.mark.parametrize("width", [5, 10, 16, 23])
+def test_the_pen_of_a_bar_is_its_width(width):
     bar = np.zeros((200, 200), bool)
-    bar[95:105] = True
-    assert paper.pen_of(bar) == pytest.approx(10 * 4 / np.pi, rel=0.06)  # along the axes the outline is exact
+    bar[95 : 95 + width] = True
+    assert paper.pen_of(bar) == pytest.approx(width, abs=1)
+
+
+def test_lines_that_cross_and_a_blot_do_not_make_the_pen_wider():
+    drawn = np.zeros((200, 200), bool)
+    for start in range(10, 200, 30):  # as a net, whose outline is short for its ink
+        drawn[start : start + 10] = drawn[:, start : start + 10] = True
+    drawn[70:110, 70:110] = True
+    assert paper.pen_of(drawn) == pytest.approx(10, abs=1)
 
 
 def test_the_pen_of_a_ring_is_its_width():
