@@ -31,7 +31,7 @@ from pellucid.web import batching, library
 from pellucid.web.app import create_app, serve
 from pellucid.web.batching import Batcher, compute
 from pellucid.web.library import Library, Opened, block
-from pellucid.web.refusals import Refusal
+from pellucid.web.refusals import Refusal, tellable
 
 from .conftest import TOKEN
 
@@ -395,6 +395,18 @@ def test_networks_that_were_looked_at_once_are_let_go(trained_run, monkeypatch, 
 def test_no_more_are_let_in_than_one_batch_takes():
     """What waits behind a batch waits as long as the batch takes: it would double every latency of a flood."""
     assert batching.MOST_INSIDE <= batching.MOST_TOGETHER
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("/home/me/runs/x/task.json: damaged", "task.json: damaged"),
+        ("C:\\Users\\me\\x.txt (see '/etc/y')", "x.txt (see 'y')"),
+        ("expected photos/cat/1.jpg and so on", "expected photos/cat/1.jpg and so on"),
+    ],
+)
+def test_a_path_of_the_machine_is_cut_to_its_last_name_and_an_example_stays(text, told):
+    assert tellable(text) == told
 
 
 def test_the_words_of_an_error_name_no_folder(served, trained_run):

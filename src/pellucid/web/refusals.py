@@ -15,7 +15,7 @@ STATUS: dict[type[PellucidError], tuple[int, str]] = {  # the first that fits
     MissingExtra: (501, "extra"),
     NonFinite: (422, "not-finite"),
 }
-PATH = re.compile(r"(?:[A-Za-z]:)?(?:[/\\][^\s/\\:;,'\"()]+)*[/\\]([^\s/\\:;,'\"()]+)")
+PATH = re.compile(r"(?<![\w.~-])(?:[A-Za-z]:)?(?:[/\\][^\s/\\:;,'\"()]+)*[/\\]([^\s/\\:;,'\"()]+)")
 MOST_TEXT = 500  # characters of a message
 
 
@@ -43,7 +43,7 @@ def refusal_of(error: PellucidError) -> Refusal:
 
 
 def tellable(text: str) -> str:
-    """Return a message without the folders of this machine: of a path only its last name stays."""
+    """Return a message without the folders of this machine: of a whole path only its last name stays."""
     return PATH.sub(r"\1", text)[:MOST_TEXT]
 
 

@@ -19,8 +19,8 @@ const PENS = { min: 6, max: 40, step: 1, value: 20 };
 /** Draw the view. @returns what takes it away again */
 export async function mount(element, context) {
   const { switches } = await ask(context.run.id, "pad");
-  const classes = (await ask(context.run.id, "pixels", { sample: "valid:0" })).classes ?? [];
-  draw(element, context, switches, classes);
+  const { facts } = await get(address("runs", context.run.id));
+  draw(element, context, switches, facts.classes ?? []);
 }
 
 function draw(element, context, switches, classes) {
