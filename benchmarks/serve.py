@@ -34,13 +34,8 @@ from pellucid.web.limits import raise_file_limit
 
 TOKEN = "benchmark0token0of0serve"
 MODEL = "zoo.digits.cnn"
-FIRST_RATE, RUNG, SECONDS_OF_A_RUNG, WHOLE, MISSES = (
-    400.0,
-    1.2,
-    3.0,
-    0.97,
-    2,
-)  # of the ramp that finds the capacity
+FIRST_RATE, RUNG, SECONDS_OF_A_RUNG = 400.0, 1.2, 3.0  # of the ramp that finds the capacity
+WHOLE, MISSES = 0.97, 2  # a rung is missed when less of it is answered; so many in turn end the ramp
 MOST_CONNECTIONS = 1500
 SECONDS_TO_HANG = 10.0
 SLOW, TURNS, SECONDS_OF_A_TURN = 1000, 3, 10.0

@@ -80,9 +80,7 @@ async def work(
         while time.monotonic() < begin + 60 * options.minutes:
             tally = await load.open(rate, options.every)
             load.tallies.clear()
-            counts.update(
-                {name: getattr(tally, name) for name in ("sent", "answered", "shed", "failed", "hung")}
-            )
+            counts.update({name: getattr(tally, name) for name in COUNTED})
             found = {
                 "seconds": time.monotonic() - begin,
                 "99th percentile": tally.percentile(99),

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 
 import accuracy
 import atari
+import numpy as np
 import overview
 import pytest
 import results
+import soak
 import speed
 import suite
 import table
@@ -260,3 +262,16 @@ def test_a_room_that_was_not_measured_has_no_line(monkeypatch, tmp_path):
     whole = overview.rooms()
     monkeypatch.setattr(results, "ATARI", tmp_path / "none.csv")
     assert [line for line in whole if "atari" not in line[0]] == overview.rooms() != whole
+
+
+def test_growth_is_that_of_an_hour_after_the_first_tenth():
+    seconds = np.arange(0, 7200, 10.0)
+    values = 300 + 6 * seconds / 3600 + np.random.default_rng(0).normal(0, 1, len(seconds))
+    values[:70] -= 200  # while it warms up
+    values[300] = 9999  # one accident
+    medians, an_hour, low, high = soak.growth(seconds, values)
+    assert len(medians) == 20
+    assert an_hour == pytest.approx(6, abs=0.5)
+    assert low < 6 < high
+    _, an_hour, low, high = soak.growth(seconds, np.full(len(seconds), 5.0))
+    assert (an_hour, low, high) == (0, 0, 0)
