@@ -91,7 +91,8 @@ def page(address: str, name: str, over: threading.Event) -> None:
             try:
                 with urllib.request.urlopen(f"{address}api/v1/runs/{name}/events") as events:
                     for _ in events:
-                        pass
+                        if over.is_set():
+                            return  # as a page that is closed
             except OSError:
                 time.sleep(0.5)
 

@@ -19,10 +19,11 @@ from pellucid import metrics
 from pellucid.cli.main import main
 from pellucid.datasets import shapes, squares
 from pellucid.errors import RunError, UsageError
+from pellucid.learners import outputs_of
 from pellucid.models.resnet import resnet
 from pellucid.tasks.images import Images, paper, tiny
 from pellucid.training import Training
-from pellucid.verbs import explain, predict
+from pellucid.verbs import evaluate, explain, predict
 from pellucid.verbs.train import train
 from pellucid.verbs.trained import open_trained
 
@@ -170,6 +171,33 @@ def test_the_threshold_is_where_answers_are_right_often_enough():
 def test_the_threshold_of_validation_travels_with_the_weights(run):
     trained = open_trained(run)
     assert trained.facts["sure_above"] == trained.run.weights()[1]["scores"]["sure_above"]["value"]
+
+
+@pytest.mark.parametrize("views", [1, 2, 6])
+def test_an_answer_weighs_its_looks_as_the_paper_does(views):
+    picture = np.random.default_rng(0).normal(size=(2, 3, 32, 32)).astype(np.float32)
+    wide = np.pad(picture, ((0, 0), (0, 0), (2, 2), (2, 2)), mode="reflect")
+    upper, lower = wide[..., :32, :32], wide[..., 4:, 4:]
+    weights = {1: (1,), 2: (0.5, 0.5), 6: (0.25, 0.25, 0.125, 0.125, 0.125, 0.125)}[views]
+    looks = [picture, picture[..., ::-1], upper, upper[..., ::-1], lower, lower[..., ::-1]]
+    expected = sum(weight * look for weight, look in zip(weights, looks, strict=False))
+    task, inputs, targets = Images(views=views), torch.from_numpy(picture), torch.tensor([0, 1])
+    given = task.ask(torch.nn.Flatten(), inputs, {})
+    np.testing.assert_allclose(given, expected.reshape(2, -1), atol=1e-6)
+    outputs, same = task.outcome(torch.nn.Flatten(), inputs, targets, {})
+    assert torch.equal(outputs, given)
+    assert torch.equal(same, targets)
+
+
+def test_what_is_tested_is_what_answers(run, photos):
+    trained = open_trained(run)
+    trained = dataclasses.replace(trained, task=dataclasses.replace(trained.task, views=6))
+    raw, _ = trained.task.data().test()[torch.arange(5)]
+    answers = [predict.answer_to(trained, sample.numpy()) for sample in raw]
+    expected = [list(answer.logits.values()) for answer in answers]
+    np.testing.assert_allclose(evaluate._classify(trained, raw), expected, atol=1e-4)
+    outputs, _ = outputs_of(trained.network, trained.task, trained.task.data().test(), trained.facts)
+    np.testing.assert_allclose(outputs[:5], expected, atol=1e-4)
 
 
 def test_few_pictures_are_seen_often_enough():

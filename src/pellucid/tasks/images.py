@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pellucid import losses, metrics
 from pellucid.datasets import augment, mixing, pictures, shapes, squares
@@ -94,6 +95,8 @@ class Images(Classifier):
     sure: float = 0.95
     """how often an answer must be right to be given; below the probability at which validation pictures
     reach this, the answer is "not sure\""""
+    views: Literal[1, 2, 6] = 1
+    """looks at a picture for one answer: as it is; mirrored as well; and both also moved to two corners"""
     least_steps: int = 300
     """updates at least, however few the pictures"""
     training: Training = field(default_factory=lambda: recipe(epochs=12))
@@ -121,6 +124,31 @@ class Images(Classifier):
             )
         if not 0 <= self.least_steps <= 10**9:
             raise UsageError(f"--least-steps is {self.least_steps}; expected 0 to 1,000,000,000")
+
+    def ask(self, network: nn.Module, inputs: Tensor, facts: dict[str, Any]) -> Tensor:
+        """Return the class scores over all ``views``: ``(N, 3, S, S)`` -> ``(N, K)``.
+
+        Half of them is what the picture where it stands says, as it is and mirrored, the other half what it
+        says moved up left and down right by the largest move of training. Source: Jordan 2024, "94% on
+        CIFAR-10 in 3.29 Seconds on a Single GPU", section 3.5, with moves of one pixel there.
+        """
+        if self.views == 1:
+            return network(inputs)
+        scores = network(inputs) + network(inputs.flip(3))
+        if self.views == 2:
+            return scores / 2
+        pixels, side = round(self.moves * inputs.shape[2]), inputs.shape[2]
+        wide = functional.pad(inputs, [pixels] * 4, mode="reflect")
+        for corner in (0, 2 * pixels):
+            moved = wide[:, :, corner : corner + side, corner : corner + side]
+            scores = scores + (network(moved) + network(moved.flip(3))) / 2
+        return scores / 4
+
+    def outcome(
+        self, network: nn.Module, inputs: Tensor, targets: Tensor, facts: dict[str, Any]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the scores of ``ask`` and the targets: what is tested is what answers."""
+        return self.ask(network, inputs, facts), targets
 
     def data(self) -> Data:
         """List, decode (once) and split the pictures; what hurts is in the facts."""
@@ -343,7 +371,7 @@ def recipe(*, epochs: float) -> Training:
 def cifar() -> Images:
     """The quick network, wider, on CIFAR-10's 32 x 32 pixels: three quarters of an hour of one core."""
     training = dataclasses.replace(recipe(epochs=24), precision="auto", evaluate_every=424)
-    return Images(size=32, widths=(64, 256, 256), training=training)
+    return Images(size=32, widths=(64, 256, 256), views=6, training=training)
 
 
 def tiny() -> Images:

@@ -221,9 +221,8 @@ def _add_images(trained: Trained, test: Any, document: dict[str, Any], arrays: d
 
 def _classify(trained: Trained, raw: Tensor) -> Tensor:
     with torch.inference_mode():
-        parts = [
-            trained.network(trained.task.prepare(part, facts=trained.facts)[0]) for part in raw.split(1000)
-        ]
+        prepared = (trained.task.prepare(part, facts=trained.facts)[0] for part in raw.split(1000))
+        parts = [trained.task.ask(trained.network, inputs, trained.facts) for inputs in prepared]
     return torch.cat(parts)
 
 
