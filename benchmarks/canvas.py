@@ -34,6 +34,7 @@ from pellucid.verbs.trained import Ready, open_trained
 
 SHEET = 280  # pixels of the pad
 SMALLEST, LARGEST = 0.4, 0.9  # of the sheet, for the longer side of a drawing
+ALL = 10**6  # drawings, more than there are
 LOOKS = 20  # guesses while a drawing appears
 SAME = "same first guess by the pad's strokes as by the file"
 PICTURED = "same first guess by the picture of the canvas as by the file"
@@ -66,7 +67,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", default=["fifteen", "all"])
-    parser.add_argument("--count", type=int, default=10**6)
+    parser.add_argument("--count", type=int, default=ALL)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     drawings = [each.strokes for each in quickdraw.strokes("test")][: options.count]
@@ -77,7 +78,7 @@ def main() -> int:
         drawn, pictured = zip(*(answer[number] for answer in answers), strict=True)
         rows = [(SAME, agreement(drawn, expected), BAR), (PICTURED, agreement(pictured, expected), "")]
         rows.append((WON, won(network), ""))
-        write(name, rows)
+        write(name, rows, f" --count {options.count}" if options.count < ALL else "")
         for score, share, _ in rows:
             print(f"{name}: {score}: {share}")
     return 0
@@ -193,7 +194,7 @@ def won(network: Ready) -> metrics.Score:
     return metrics.wilson(passed, len(book.labels))
 
 
-def write(name: str, scores: Sequence[tuple[str, metrics.Score, str]]) -> None:
+def write(name: str, scores: Sequence[tuple[str, metrics.Score, str]], words: str) -> None:
     """Put the rows of a network in the place of its old ones."""
     rows: list[Row] = [
         {
@@ -205,7 +206,7 @@ def write(name: str, scores: Sequence[tuple[str, metrics.Score, str]]) -> None:
             "high": f"{share.high:.6g}",
             "n": str(share.n),
             "bar": bar,
-            "command": f"python benchmarks/canvas.py {name}",
+            "command": f"python benchmarks/canvas.py {name}{words}",
             "machine": results.machine(len(os.sched_getaffinity(0))),
         }
         for score, share, bar in scores
