@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 LOGIT_SCALE = 1 / 5  # Jordan 2024 has 1 / 9 with SGD; this suits AdamW
 EPSILON = 5e-4  # added to the variances, so that directions without any are not blown up
@@ -128,3 +129,27 @@ def whitening_directions(pictures: Tensor, patch: int, most: int = 24) -> Tensor
     largest = chosen.gather(1, chosen.abs().argmax(1, keepdim=True))
     scaled = chosen * largest.sign() / (variances[order, None] + EPSILON).sqrt()
     return scaled.reshape(-1, channels, patch, patch).float()
+
+
+def looked_at(network: nn.Module, pictures: Tensor, *, views: int, pixels: int) -> Tensor:
+    """Return a network's scores over several looks: ``(N, C, S, S)`` -> ``(N, K)``.
+
+    Half of them is what a picture where it stands says, as it is and mirrored, the other half what it says
+    moved up left and down right. Source: Jordan 2024 (see above), "Multi-crop evaluation", with moves of one
+    pixel there.
+
+    Args:
+        views: 1, only as it is; 2, mirrored as well; 6, all.
+        pixels: of a move, from 0 to less than S.
+    """
+    if views == 1:
+        return network(pictures)
+    scores = network(pictures) + network(pictures.flip(3))
+    if views == 2:
+        return scores / 2
+    side = pictures.shape[2]
+    wide = functional.pad(pictures, [pixels] * 4, mode="reflect")
+    for corner in (0, 2 * pixels):
+        moved = wide[:, :, corner : corner + side, corner : corner + side]
+        scores = scores + (network(moved) + network(moved.flip(3))) / 2
+    return scores / 4

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from pellucid import losses, metrics
 from pellucid.datasets import augment, mixing, pictures, shapes, squares
@@ -22,7 +21,7 @@ from pellucid.errors import RunError, UsageError
 from pellucid.learners import Supervised
 from pellucid.media import PHOTOGRAPHS, ImageInput
 from pellucid.models.pretrained import take_over
-from pellucid.models.quick import Quick, whitening_directions
+from pellucid.models.quick import Quick, looked_at, whitening_directions
 from pellucid.models.resnet import names, resnet
 from pellucid.processes import world
 from pellucid.seeding import Draws
@@ -126,23 +125,8 @@ class Images(Classifier):
             raise UsageError(f"--least-steps is {self.least_steps}; expected 0 to 1,000,000,000")
 
     def ask(self, network: nn.Module, inputs: Tensor, facts: dict[str, Any]) -> Tensor:
-        """Return the class scores over all ``views``: ``(N, 3, S, S)`` -> ``(N, K)``.
-
-        Half of them is what the picture where it stands says, as it is and mirrored, the other half what it
-        says moved up left and down right by the largest move of training. Source: Jordan 2024, "94% on
-        CIFAR-10 in 3.29 Seconds on a Single GPU", section 3.5, with moves of one pixel there.
-        """
-        if self.views == 1:
-            return network(inputs)
-        scores = network(inputs) + network(inputs.flip(3))
-        if self.views == 2:
-            return scores / 2
-        pixels, side = round(self.moves * inputs.shape[2]), inputs.shape[2]
-        wide = functional.pad(inputs, [pixels] * 4, mode="reflect")
-        for corner in (0, 2 * pixels):
-            moved = wide[:, :, corner : corner + side, corner : corner + side]
-            scores = scores + (network(moved) + network(moved.flip(3))) / 2
-        return scores / 4
+        """Return the class scores over all ``views``: ``(N, 3, S, S)`` -> ``(N, K)``."""
+        return looked_at(network, inputs, views=self.views, pixels=round(self.moves * inputs.shape[2]))
 
     def outcome(
         self, network: nn.Module, inputs: Tensor, targets: Tensor, facts: dict[str, Any]
