@@ -21,13 +21,8 @@ from pellucid.errors import UsageError, near
 KINDS = ("auto", "cpu", "cuda", "mps")
 PACKAGES = ("pellucid", "torch", "numpy")
 LARGEST = 2**31 - 1  # of the C int that mallopt takes
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = (
-    -1,
-    -2,
-    -3,
-    -4,
-    -8,
-)  # glibc's malloc.h
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # glibc's malloc.h, as the next ones
+M_MMAP_MAX, M_ARENA_MAX = -4, -8
 
 
 def choose(name: str = "auto") -> torch.device:

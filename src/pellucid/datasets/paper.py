@@ -74,11 +74,10 @@ def drawn_again(shown: np.ndarray, form: Form) -> np.ndarray:
     longer = 1 + max(rows[-1] - rows[0], columns[-1] - columns[0])
     painted = inked[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].mean() > FULL  # it has no pen
     pen = form.line * FINE
-    scale = (
-        (form.longer * FINE + pen) / longer
-        if painted
-        else form.longer * FINE / max(1, longer - pen_of(inked))
-    )
+    if painted:
+        scale = (form.longer * FINE + pen) / longer
+    else:
+        scale = form.longer * FINE / max(1, longer - pen_of(inked))
     size = (max(1, round(shown.shape[1] * scale)), max(1, round(shown.shape[0] * scale)))
     picture = Image.fromarray((255 * shown).astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)
     mask = np.pad(np.asarray(picture) > 255 * INKED, 2 * FINE)

@@ -311,7 +311,7 @@ def recipe(*, epochs: float, ema: float = 0.999) -> Training:
 
 
 def fifteen() -> Sketches:
-    """The 15 classes of bitmaps, every pixel looked at: half an hour on one core, for two minutes."""
+    """The 15 classes of bitmaps, every pixel looked at: half an hour on one core."""
     return Sketches(width=24, stride=1, dropout=0.2, training=recipe(epochs=50, ema=0.998))
 
 
