@@ -1,10 +1,13 @@
-"""The studio under load: answers a second, twice what it can do for a minute, and how soon it is well again.
+"""The studio under load: answers a second, twice and ten times what it can do for a minute, and how soon it
+is well again.
 
     python benchmarks/serve.py [--seconds 60] [--input pixels|picture|sample] [--quick]
 
 The server runs as people run it, on core 0; the load comes from this process, on core 1. The load is open:
 requests are sent when their time has come, whether or not earlier ones were answered, and a latency counts
-from that time, so waiting is never left out. Rows go to ``serve.csv``; ``--quick`` only prints.
+from that time, so waiting is never left out. Of ten times what it can do, that much is sent for which one of
+``MOST_CONNECTIONS`` is free: a core cannot even refuse the rest. Rows go to ``serve.csv``; ``--quick`` only
+prints.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ WHOLE, MISSES = 0.97, 2  # a rung is missed when less of it is answered; so many
 MOST_CONNECTIONS = 1500
 SECONDS_TO_HANG = 10.0
 SLOW, TURNS, SECONDS_OF_A_TURN = 1000, 3, 10.0
-NORMAL = 1.5  # times the latency before the flood counts as normal again
+NORMAL, SECONDS_AFTER = 1.5, 10  # times the latency before a flood that is normal again; looked at so long
 
 
 @dataclass
@@ -135,8 +138,12 @@ class Load:
         self.all.append(made)
         return made
 
-    async def open(self, rate: float, seconds: float) -> Tally:
-        """Send ``rate`` requests a second for so long, and wait for the last answers."""
+    async def open(self, rate: float, seconds: float, *, drops: bool = False) -> Tally:
+        """Send ``rate`` requests a second for so long, and wait for the last answers.
+
+        Args:
+            drops: whether a request for which no connection is free is left out; it waits for one otherwise.
+        """
         tally, number = Tally(), 0
         self.tallies.append(tally)
         for _ in range(64):
@@ -146,6 +153,8 @@ class Load:
             while (due := begin + number / rate) <= now:
                 number += 1
                 request = self.requests[number % len(self.requests)]
+                if drops and not self.free and len(self.all) >= MOST_CONNECTIONS:
+                    continue
                 connection = await self.available(tally)
                 connection.send(request, due)
             await asyncio.sleep(max(0.0005, begin + number / rate - time.perf_counter()))
@@ -195,46 +204,45 @@ def main() -> None:
 
 
 async def measure(load: Load, options: argparse.Namespace) -> list[tuple[str, float, float, Tally]]:
-    """Run the phases: capacity, four fifths of it, twice of it, four fifths again, then slow clients."""
+    """Run the phases: capacity, four fifths of it, floods with four fifths after each, then slow clients."""
     full = await ramp(load)
     capacity = full.answered / SECONDS_OF_A_RUNG
     print(f"capacity: {capacity:.0f} answers a second", file=sys.stderr)
-    calm = await load.open(0.8 * capacity, options.seconds / 3)
-    flood = await load.open(2 * capacity, options.seconds)
-    after = await load.open(0.8 * capacity, 10)
-    begin = min(after.due)
-    windows = [
-        [
-            late
-            for late, due in zip(after.latencies, after.due, strict=True)
-            if begin + k <= due < begin + k + 1
-        ]
-        for k in range(10)
-    ]
-    normal = next(
-        (
-            k
-            for k in range(10)
-            if all(
-                np.percentile(w, 99) * 1000 <= NORMAL * calm.percentile(99) for w in windows[k : k + 2] if w
-            )
-        ),
-        None,
-    )
-    ratio = flood.percentile(99) / calm.percentile(99)
-    print(
-        f"p99 of the flood is {ratio:.2f} times that at 0.8 of capacity; normal within {normal} s",
-        file=sys.stderr,
-    )
-    alone, beside = await beside_slow_clients(load, 0.8 * capacity)
+    part = 0.8 * capacity
+    calm = await load.open(part, options.seconds / 3)
+    twice = await load.open(2 * capacity, options.seconds)
+    after_twice = await load.open(part, SECONDS_AFTER)
+    tenfold = await load.open(10 * capacity, options.seconds, drops=True)
+    after_tenfold = await load.open(part, SECONDS_AFTER)
+    for name, flood, after in (("twice", twice, after_twice), ("ten times", tenfold, after_tenfold)):
+        ratio = flood.percentile(99) / calm.percentile(99)
+        print(
+            f"p99 at {name} the capacity is {ratio:.2f} times that at 0.8 of it; normal within "
+            f"{seconds_to_normal(after, calm)} s",
+            file=sys.stderr,
+        )
+    alone, beside = await beside_slow_clients(load, part)
     return [
         ("capacity", 0.0, SECONDS_OF_A_RUNG, full),
-        ("0.8 of capacity", 0.8 * capacity, options.seconds / 3, calm),
-        ("twice capacity", 2 * capacity, options.seconds, flood),
-        ("0.8 at once after it", 0.8 * capacity, 10, after),
-        ("0.8, in turn with the next", 0.8 * capacity, TURNS * SECONDS_OF_A_TURN, alone),
-        ("0.8 beside slow and dead clients", 0.8 * capacity, TURNS * SECONDS_OF_A_TURN, beside),
+        ("0.8 of capacity", part, options.seconds / 3, calm),
+        ("twice capacity", 2 * capacity, options.seconds, twice),
+        ("0.8 at once after it", part, SECONDS_AFTER, after_twice),
+        ("ten times capacity", 10 * capacity, options.seconds, tenfold),
+        ("0.8 at once after that", part, SECONDS_AFTER, after_tenfold),
+        ("0.8, in turn with the next", part, TURNS * SECONDS_OF_A_TURN, alone),
+        ("0.8 beside slow and dead clients", part, TURNS * SECONDS_OF_A_TURN, beside),
     ]
+
+
+def seconds_to_normal(after: Tally, calm: Tally) -> int | None:
+    """Return the first second from which two in turn are within ``NORMAL`` times the calm percentile."""
+    seconds: list[list[float]] = [[] for _ in range(SECONDS_AFTER)]
+    begin = min(after.due)
+    for late, due in zip(after.latencies, after.due, strict=True):
+        seconds[min(int(due - begin), SECONDS_AFTER - 1)].append(late)
+    bar = NORMAL * calm.percentile(99) / 1000
+    normal = [bool(second) and np.percentile(second, 99) <= bar for second in seconds]
+    return next((k for k in range(SECONDS_AFTER) if all(normal[k : k + 2])), None)
 
 
 async def beside_slow_clients(load: Load, rate: float) -> tuple[Tally, Tally]:

@@ -308,12 +308,13 @@ def soak_table(rows: Sequence[Row]) -> str:
 
 def serve_table(rows: Sequence[Row]) -> str:
     """The phases of a load on the studio, for each kind of input."""
-    head = ["input", "phase", "requests/s", "answers/s", "sent away", "failed or hung", "p50", "p99"]
+    head = ["input", "phase", "due/s", "sent/s", "answers/s", "sent away", "failed or hung", "p50", "p99"]
     lines = (
         [
             row["input"],
             row["phase"],
             row["rate"] or "as many as go",
+            results.number(int(row["sent"]) / float(row["seconds"])),
             row["answers_per_second"],
             row["shed"],
             str(int(row["failed"]) + int(row["hung"])),

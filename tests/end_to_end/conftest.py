@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import shutil
 import signal
 import sys
 from collections import defaultdict
@@ -10,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from browsers import chromium
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -19,7 +19,6 @@ NEEDED = {
     "uvicorn": "pip install 'pellucid[web]'",
 }
 WINDOW = {"width": 1280, "height": 720}
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def missing():
@@ -28,11 +27,6 @@ def missing():
         if importlib.util.find_spec(name) is None:
             return f"{name} is not installed: {cure}"
     return "" if chromium() else "no Chromium on the path; PELLUCID_CHROMIUM names one"
-
-
-def chromium():
-    found = os.environ.get("PELLUCID_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    return found
 
 
 def pytest_collection_modifyitems(items):

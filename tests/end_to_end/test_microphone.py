@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import chromium
+from browsers import chromium
 from studio import TOKEN, go
 
 from pellucid import download, sound
