@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -115,10 +114,8 @@ def write_speed(name: str, systems: dict, options: argparse.Namespace) -> None:
 
 def run(script: str, words: list[str], steps: int) -> dict[str, float]:
     """One process's answer with its rate, steps a second of processor time."""
-    paths = os.pathsep.join([str(FOLDER.parent / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     every = [sys.executable, str(FOLDER / script), *words, "--steps", str(steps)]
-    done = subprocess.run(every, capture_output=True, text=True, env=environment)
+    done = subprocess.run(every, capture_output=True, text=True, env=results.environment(1))
     if done.returncode:
         sys.exit(f"{script} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     answer = json.loads(done.stdout.splitlines()[-1])

@@ -78,7 +78,7 @@ def main() -> int:
         drawn, pictured = zip(*(answer[number] for answer in answers), strict=True)
         rows = [(SAME, agreement(drawn, expected), BAR), (PICTURED, agreement(pictured, expected), "")]
         rows.append((WON, won(network), ""))
-        write(name, rows, f" --count {options.count}" if options.count < ALL else "")
+        write(name, rows)
         for score, share, _ in rows:
             print(f"{name}: {score}: {share}")
     return 0
@@ -194,7 +194,7 @@ def won(network: Ready) -> metrics.Score:
     return metrics.wilson(passed, len(book.labels))
 
 
-def write(name: str, scores: Sequence[tuple[str, metrics.Score, str]], words: str) -> None:
+def write(name: str, scores: Sequence[tuple[str, metrics.Score, str]]) -> None:
     """Put the rows of a network in the place of its old ones."""
     rows: list[Row] = [
         {
@@ -206,7 +206,7 @@ def write(name: str, scores: Sequence[tuple[str, metrics.Score, str]], words: st
             "high": f"{share.high:.6g}",
             "n": str(share.n),
             "bar": bar,
-            "command": f"python benchmarks/canvas.py {name}{words}",
+            "command": results.command(),
             "machine": results.machine(len(os.sched_getaffinity(0))),
         }
         for score, share, bar in scores

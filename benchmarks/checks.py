@@ -84,7 +84,7 @@ def rows_of(setting: str, pairs: list[tuple[float, float]], threads: int) -> lis
                 "high": number(max(seconds)),
                 "ratio": ratio if subject == "pellucid" else "",
                 "n": str(len(pairs)),
-                "command": "python benchmarks/checks.py",
+                "command": results.command(),
                 "machine": results.machine(threads),
                 "versions": f"torch {torch.__version__}",
             }

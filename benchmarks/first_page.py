@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,8 @@ def row(name: str, values: np.ndarray, unit: str, asked: str) -> results.Row:
         "p95": results.number(float(np.quantile(values, 0.95))),
         "n": str(len(values)),
         "asked": asked,
-        "command": "python benchmarks/first_page.py",
-        "machine": results.machine(2),
+        "command": results.command(),
+        "machine": results.machine(len(os.sched_getaffinity(0))),
     }
 
 

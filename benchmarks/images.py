@@ -74,8 +74,7 @@ def epoch(options: argparse.Namespace) -> list[Row]:
         for subject, key in (("pellucid", name), ("plain_images", "plain_images")):
             ours = {"peer": "plain_images", "ratio": number(statistics.median(ratios))} if key == name else {}
             measured = [whole * each[key] for each in rounds]
-            words = ["benchmarks/images.py", "--data", "CIFAR", "epoch"]
-            rows.append(row(name, subject, "processor s/epoch", measured, words) | ours)
+            rows.append(row(name, subject, "processor s/epoch", measured) | ours)
     return rows
 
 
@@ -101,7 +100,7 @@ def our_steps(data: Path, precision: str) -> list[float]:
 def step_seconds(words: Sequence[str]) -> float:
     """Return the median of a process's steps, the first two left out."""
     done = subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, check=True, env=environment()
+        [sys.executable, *words], capture_output=True, text=True, check=True, env=results.environment(1)
     )
     return statistics.median(json.loads(done.stdout.splitlines()[-1])["seconds"][2:])
 
@@ -120,8 +119,7 @@ def decode(options: argparse.Namespace) -> list[Row]:
             some = dataclasses.replace(listing, entries=listing.entries[:10_000])
             squares.decoded(some, 32)
             seconds.append(process_time() - start)
-    words = ["benchmarks/images.py", "--data", "CIFAR", "decode"]
-    return [row("images-decode", "pellucid", "processor s for 10,000 JPEGs", seconds, words)]
+    return [row("images-decode", "pellucid", "processor s for 10,000 JPEGs", seconds)]
 
 
 def small(options: argparse.Namespace) -> list[Row]:
@@ -136,31 +134,34 @@ def small(options: argparse.Namespace) -> list[Row]:
         words = ["-m", "pellucid", "train", "images", "--data", "photos"]
         start = os.times()
         subprocess.run(
-            [sys.executable, *words], cwd=place, check=True, env=environment(), capture_output=True
+            [sys.executable, *words], cwd=place, check=True, env=results.environment(1), capture_output=True
         )
         end = os.times()
     spent = end.children_user + end.children_system - start.children_user - start.children_system
-    return [row("images-small", "pellucid", "processor s", [spent], words)]
+    return [row("images-small", "pellucid", "processor s", [spent])]
 
 
 def scores(options: argparse.Namespace) -> list[Row]:
     """Test accuracy with its interval and seconds of training of an evaluated run."""
     from pellucid.run import Run
+    from pellucid.tasks.images import cifar
+    from pellucid.verbs.trained import restored
 
-    run = Run.open(options.run)
+    run, setting = Run.open(options.run), cifar()
+    task = restored(run)
+    training = dataclasses.replace(
+        task.training, precision=setting.training.precision
+    )  # it keeps what "auto" was
+    if dataclasses.replace(task, folder=setting.folder, training=training) != setting:
+        sys.exit(f"{options.run} was not trained with --setting cifar alone, as the row's command says")
     found = (run.scores() or {})["evaluate"]["scores"]["accuracy"]
-    words = ["-m", "pellucid", "train", "images", "--setting", "cifar", "--data", "CIFAR"]
-    accuracy = row("images-cifar", "pellucid", "test accuracy", [found["value"]], words)
-    return [accuracy | {"low": number(found["low"]), "high": number(found["high"]), "n": str(found["n"])}]
+    ends = {"low": number(found["low"]), "high": number(found["high"]), "n": str(found["n"])}
+    command = "pellucid train images --setting cifar --data CIFAR"
+    accuracy = row("images-cifar", "pellucid", "test accuracy", [found["value"]])
+    return [accuracy | ends | {"command": command}]
 
 
-def environment() -> dict[str, str]:
-    """One thread, our sources, a cache that stays between the processes."""
-    paths = [str(FOLDER.parent / "src"), str(FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
-
-
-def row(benchmark: str, subject: str, unit: str, measured: Sequence[float], words: Sequence[str]) -> Row:
+def row(benchmark: str, subject: str, unit: str, measured: Sequence[float]) -> Row:
     """One line of the results file."""
     import torch
 
@@ -175,7 +176,7 @@ def row(benchmark: str, subject: str, unit: str, measured: Sequence[float], word
         "high": number(max(measured)),
         "ratio": "",
         "n": str(len(measured)),
-        "command": " ".join(["python", *words]),
+        "command": results.command(),
         "machine": results.machine(1),
         "versions": f"torch {torch.__version__}",
     }

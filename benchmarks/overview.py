@@ -90,9 +90,9 @@ def rooms() -> list[list[str]]:
     add("images", "accuracy on CIFAR-10, 30,000 pictures", pictures.get("images-cifar"), median)
     for row in played.values():
         if row["player"] == "score" and row["game"] in PUBLISHED:
-            paper = PUBLISHED[row["game"]]
+            paper, actions = PUBLISHED[row["game"]], max(map(int, row["steps"].split()))
             add(
-                "atari", f"points in {row['game']} after {int(row['steps']):,} actions", row,
+                "atari", f"points in {row['game']} after {actions:,} actions", row,
                 lambda row: f"{float(row['score']):.2f}",
                 f"{paper.dqn} after 50 million (Mnih et al. 2015); a person {paper.human}",
             )  # fmt: skip

@@ -39,7 +39,7 @@ REDRAW = """async ([text, count, places]) => {
         const waits = () => (pad.times?.length ?? 0) === before && performance.now() < until;
         while (waits()) await new Promise(requestAnimationFrame);
         answers.push(said.textContent);
-        times.push(pad.times?.at(-1) ?? NaN);
+        times.push(waits() || !pad.times ? NaN : pad.times.at(-1));
     }
     return [answers, times];
 }"""
@@ -91,7 +91,7 @@ def measured(page: Any, model: str, count: int, seed: int) -> results.Row:
         "n": str(len(images)),
         "seed": str(seed),
         "asked": "at most 0.3",
-        "command": f"python benchmarks/pad.py --model {model}",
+        "command": results.command(),
     }
 
 
@@ -130,7 +130,8 @@ def plainly(model: str, images: np.ndarray, labels: np.ndarray) -> float:
 def started(folder: Path) -> tuple[subprocess.Popen[str], str]:
     """Start a studio of its own and return it with its address."""
     words = [sys.executable, "-m", "pellucid", "studio", "--port", "0", "--token", TOKEN, "--no-browser"]
-    server = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True)
+    environment = results.environment(len(os.sched_getaffinity(0)))
+    server = subprocess.Popen(words, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     return server, server.stdout.readline().split("#")[0].strip()
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import os
+import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 Row = dict[str, str]
 
 FOLDER = Path(__file__).resolve().parent
+SLOW_BLAS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # when set for an old machine, they slow scikit-learn
 SPEED = FOLDER / "results.csv"
 SPEED_COLUMNS = (
     *("date", "benchmark", "subject", "peer", "unit"),
@@ -101,3 +104,17 @@ def number(value: float) -> str:
 def machine(threads: int) -> str:
     """How the files describe a machine: by the cores that were used, nothing else."""
     return "1 core" if threads == 1 else f"{threads} cores"
+
+
+def command() -> str:
+    """The line that started this process, as the files keep it: of a path only its last name."""
+    words = [Path(word).name if os.sep in word and Path(word).exists() else word for word in sys.argv[1:]]
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words])
+
+
+def environment(threads: int) -> dict[str, str]:
+    """For a process that is measured: so many threads, our sources, and nothing that slows BLAS."""
+    kept = {name: value for name, value in os.environ.items() if name not in SLOW_BLAS}
+    paths = [str(FOLDER.parent / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    return kept | limits | {"PYTHONPATH": os.pathsep.join(paths)}

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -61,9 +60,7 @@ def run(script: str, mode: str, options: argparse.Namespace) -> dict[str, float]
         "--steps",
         str(options.steps),
     ]
-    paths = os.pathsep.join([str(FOLDER.parent / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": str(threads)}
-    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    done = subprocess.run(words, capture_output=True, text=True, env=results.environment(threads))
     if done.returncode:
         sys.exit(f"{script} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     answer = json.loads(done.stdout.splitlines()[-1])

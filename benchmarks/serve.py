@@ -74,8 +74,8 @@ class Tally:
 class Connection(asyncio.Protocol):
     """One connection with at most one request under way."""
 
-    def __init__(self, free: deque[Connection], tally: Tally):
-        self.free, self.tally, self.buffer, self.due = free, tally, b"", None
+    def __init__(self, load: Load, tally: Tally):
+        self.free, self.all, self.tally, self.buffer, self.due = load.free, load.all, tally, b"", None
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
 
     def connection_made(self, transport) -> None:
@@ -116,7 +116,8 @@ class Connection(asyncio.Protocol):
         self.due = None
 
     def connection_lost(self, error) -> None:
-        """Count a request whose connection went away."""
+        """Count a request whose connection went away, and make room for another one."""
+        self.all.discard(self)
         if self.due is not None:
             self.tally.failed += 1
             self.due = None
@@ -128,14 +129,14 @@ class Load:
     def __init__(self, port: int, requests: list[bytes]):
         self.port, self.requests = port, requests
         self.free: deque[Connection] = deque()
-        self.all: list[Connection] = []
+        self.all: set[Connection] = set()
         self.tallies: list[Tally] = []
 
     async def connect(self, tally: Tally) -> Connection:
         """Open one connection more."""
         loop = asyncio.get_running_loop()
-        _, made = await loop.create_connection(lambda: Connection(self.free, tally), "127.0.0.1", self.port)
-        self.all.append(made)
+        _, made = await loop.create_connection(lambda: Connection(self, tally), "127.0.0.1", self.port)
+        self.all.add(made)
         return made
 
     async def open(self, rate: float, seconds: float, *, drops: bool = False) -> Tally:
@@ -177,7 +178,7 @@ class Load:
 
     def close(self) -> None:
         """Close all connections."""
-        for connection in self.all:
+        for connection in tuple(self.all):
             connection.due = None
             connection.transport.close()
         self.all.clear()
@@ -330,7 +331,7 @@ def served(core: int, folder: Path | None = None) -> Iterator[tuple[subprocess.P
         stdout=subprocess.PIPE,
         text=True,
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=results.environment(1),
         start_new_session=True,  # Ctrl-C is for this process; it ends the studio itself
     )
     try:
@@ -367,7 +368,7 @@ def row(phase: str, rate: float, seconds: float, tally: Tally, options: argparse
         "answers_per_second": results.number(tally.answered / seconds),
         "p50_ms": results.number(tally.percentile(50)),
         "p99_ms": results.number(tally.percentile(99)),
-        "command": f"python benchmarks/serve.py --input {options.input}",
+        "command": results.command(),
         "machine": "1 core for the server, 1 for the load",
     }
 

@@ -15,6 +15,7 @@ import datetime
 import os
 import statistics
 import time
+from typing import Any
 
 import numpy as np
 import results
@@ -47,18 +48,19 @@ def main() -> None:
 
 def measured(name: str) -> list[Row]:
     """The rows of one network."""
-    command = ["evaluate", f"sketches/{name}"]
     document = (open_trained(f"sketches/{name}").run.scores() or {})["evaluate"]
     found = [(score, document["scores"][score]) for score in ("accuracy", "top3")]
     found += [(f"accuracy with {row['share']:.0%} of the ink", row["accuracy"]) for row in document["ink"]]
-    n = document["n"]
-    plain = [
-        ("calibration error", document["calibration_with_temperature"]["ece"], n),
-        ("one guess", guess_seconds(name), GUESSES),
-        ("weights", (released()[f"sketches/{name}"] / "weights.safetensors").stat().st_size, 1),
-    ]
-    found += [(score, {"value": value, "low": "", "high": "", "n": count}) for score, value, count in plain]
-    return [row(name, score, numbers, command) for score, numbers in found]
+    found.append(("calibration error", plain(document["calibration_with_temperature"]["ece"], document["n"])))
+    weights = (released()[f"sketches/{name}"] / "weights.safetensors").stat().st_size
+    here = [("one guess", plain(guess_seconds(name), GUESSES)), ("weights", plain(weights, 1))]
+    sources = ((found, f"pellucid evaluate sketches/{name}"), (here, results.command()))
+    return [row(name, score, numbers, command) for scores, command in sources for score, numbers in scores]
+
+
+def plain(value: float, n: int) -> dict[str, Any]:
+    """A number without an interval."""
+    return {"value": value, "low": "", "high": "", "n": n}
 
 
 def guess_seconds(name: str) -> float:
@@ -74,7 +76,7 @@ def guess_seconds(name: str) -> float:
     return statistics.median(times)
 
 
-def row(name: str, score: str, numbers: dict, command: list[str]) -> Row:
+def row(name: str, score: str, numbers: dict, command: str) -> Row:
     """One line of the file."""
     number = {
         key: "" if numbers[key] in ("", None) else f"{numbers[key]:.6g}" for key in ("value", "low", "high")
@@ -87,7 +89,7 @@ def row(name: str, score: str, numbers: dict, command: list[str]) -> Row:
         **number,
         "n": str(numbers["n"]),
         "bar": bar,
-        "command": f"pellucid {' '.join(command)}",
+        "command": command,
         "machine": results.machine(len(os.sched_getaffinity(0))),
     }
 

@@ -107,7 +107,7 @@ def trained(folder: Path, address: str) -> Iterator[list[str]]:
             words = ["train", "digits", "--out", f"runs/{names[-1]}", "--quiet"]
             command = ["nice", "-n", "10", sys.executable, "-m", "pellucid", *words]
             training = subprocess.Popen(
-                command, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True
+                command, cwd=folder, env=results.environment(1), start_new_session=True
             )
             gone, log = threading.Event(), folder / "runs" / names[-1] / "speed.jsonl"
             while training.poll() is None and not log.exists() and not over.wait(0.2):
@@ -185,7 +185,7 @@ def row(name: str, looks: dict[str, list[float]], rate: float, options: argparse
         "n": str(len(values)),
         "minutes": results.number(seconds[-1] / 60),
         "rate": results.number(rate),
-        "command": " ".join(["python", "benchmarks/soak.py", *sys.argv[1:]]),
+        "command": results.command(),
         "machine": ONE_CORE if options.server_core == options.client_core else TWO_CORES,
     }
 

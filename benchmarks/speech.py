@@ -43,6 +43,7 @@ from pellucid.tasks.words import Words, fitted
 from pellucid.verbs import evaluate, predict, speech
 from pellucid.verbs.trained import open_trained
 
+RELEASED = "speech"
 EACH = 10  # generated takes of each digit and voice
 NOTES = 3  # of each pitch
 CENTS = 30
@@ -60,20 +61,22 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", nargs="+", choices=sorted(WAYS))
-    parser.add_argument("--network", default="speech", help="a run, or a released network")
+    parser.add_argument("--network", default=RELEASED, help="a run; its rows are only printed")
     parser.add_argument("--judge", default="words", help="a recogniser trained on real recordings")
     parser.add_argument("--speaker", help="a recogniser of voices trained on real recordings")
     parser.add_argument("--keep", type=Path, help="write the generated recordings here")
     words = parser.parse_args()
+    if "taught" in words.what and words.keep is None:
+        parser.error("taught needs --keep FOLDER, where generated recordings lie")
     for what in words.what:
         for score, value, bar in WAYS[what](words):
-            keep(what, score, value, bar, words.network)
+            print(f"{what}: {score}: {value.to_json()}  {bar}", flush=True)
+            if words.network == RELEASED:
+                keep(f"{what}: {score}", value, bar)
 
 
-def keep(what: str, score: str, value: Score, bar: str, network: str) -> None:
-    """Print a row and put it into the file."""
-    print(f"{what}: {score}: {value.to_json()}  {bar}", flush=True)
-    name = f"{what}: {score}"
+def keep(name: str, value: Score, bar: str) -> None:
+    """Put a row of the released network into the file."""
     row = {
         "date": datetime.date.today().isoformat(),
         "score": name,
@@ -82,7 +85,7 @@ def keep(what: str, score: str, value: Score, bar: str, network: str) -> None:
         "high": "" if value.high is None else f"{value.high:.6g}",
         "n": str(value.n),
         "bar": bar,
-        "command": f"python benchmarks/speech.py {what}",
+        "command": results.command(),
         "machine": results.machine(len(os.sched_getaffinity(0))),
     }
     rows = results.read(results.SPEECH, results.SPEECH_COLUMNS)

@@ -35,7 +35,6 @@ from suite import BENCHMARKS, EPOCHS, PROCESS, Benchmark, System
 PEERS_PYTHON = FOLDER / ".venv" / "bin" / "python"
 STARTS = 6  # of a command timed as a whole process, in each round
 MOST_BUSY = 0.1  # of the machine, by others, before the first round
-SLOW_BLAS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # when set for an old machine, they slow scikit-learn
 
 
 @dataclass(frozen=True)
@@ -123,19 +122,12 @@ def timed(
     if system.is_peer:
         whole += ["--data", str(folder / "mnist.npz")]
     start = perf_counter()
-    done = subprocess.run(whole, cwd=folder, env=environment(options.threads), capture_output=True, text=True)
+    environment = results.environment(options.threads)
+    done = subprocess.run(whole, cwd=folder, env=environment, capture_output=True, text=True)
     seconds = perf_counter() - start
     if done.returncode:
         sys.exit(f"{system.name} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return seconds, done.stdout
-
-
-def environment(threads: int) -> dict[str, str]:
-    """This environment with the number of threads, our sources, and without settings that slow BLAS."""
-    kept = {name: value for name, value in os.environ.items() if name not in SLOW_BLAS}
-    paths = [str(FOLDER.parent / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    return kept | limits | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def tabulate(

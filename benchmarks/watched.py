@@ -23,6 +23,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import results
+
 TOKEN = "benchmark0token0of0watched"
 
 
@@ -50,7 +52,7 @@ def main() -> None:
 def once(folder: Path, name: str, watched: bool, options: argparse.Namespace) -> tuple[float, float, float]:
     """Train once; return the seconds of a step, and what part of it the studio took, and it of the core."""
     here = ["taskset", "-c", str(options.core), sys.executable, "-m", "pellucid"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = results.environment(1)
     studio = over = None
     share = 0.0
     if watched:
@@ -62,6 +64,8 @@ def once(folder: Path, name: str, watched: bool, options: argparse.Namespace) ->
     training = subprocess.Popen(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     log = folder / "runs" / name / "speed.jsonl"
     while not log.exists():  # importing is not training
+        if training.poll() is not None:
+            sys.exit(f"the training ended with {training.returncode} before its first step")
         time.sleep(0.05)
     if watched:
         over = threading.Event()

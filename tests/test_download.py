@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from commands import environment
 
 from pellucid import download
 from pellucid.download import Archive
@@ -176,7 +177,7 @@ def test_a_killed_download_leaves_nothing_under_the_final_name(server, cache):
 from pellucid.download import Archive, fetch
 fetch(Archive("set/file.bin", {{{SHA256!r}: {len(GOOD)}}}, "http://127.0.0.1:{server.server_port}/half/x"))
 """
-    child = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": "src"})
+    child = subprocess.Popen([sys.executable, "-c", code], env=environment())
     while not leftovers(cache) and child.poll() is None:
         time.sleep(0.02)
     child.kill()
@@ -214,9 +215,7 @@ from pellucid.download import Archive, fetch
 print(len(fetch(Archive("set/file.bin", {{{SHA256!r}: {len(GOOD)}}}, "http://127.0.0.1:{server.server_port}/good/x")).read_bytes()))
 """
     children = [
-        subprocess.Popen(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": "src"}, stdout=subprocess.PIPE
-        )
+        subprocess.Popen([sys.executable, "-c", code], env=environment(), stdout=subprocess.PIPE)
         for _ in range(2)
     ]
     assert [int(child.communicate()[0]) for child in children] == [len(GOOD)] * 2

@@ -35,10 +35,8 @@ LONG = {  # functions that are one long picture or page, in lines; they may beco
 }
 WHERE = {  # third parties and the only rooms that may name them
     "matplotlib": {"plots"},
-    "captum": {"explain"},
     "pydantic": {"config"},
     "tyro": {"config"},
-    "rich": {"cli"},
     "safetensors": {"tensorfile"},
     "pooch": {"download"},
     "platformdirs": {"download"},
@@ -243,7 +241,7 @@ def imported_by(*words, cwd=None):
     }, done.stdout
 
 
-HEAVY = {"torch", "tyro", "pydantic", "matplotlib", "captum", "sklearn", "rich", "numpy", "PIL"}
+HEAVY = {"torch", "tyro", "pydantic", "matplotlib", "captum", "sklearn", "numpy", "PIL"}
 
 
 def test_help_imports_nothing_heavy_and_lists_every_verb():

@@ -1,5 +1,4 @@
 import io
-import os
 import struct
 import subprocess
 import sys
@@ -7,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+from commands import environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -217,7 +217,7 @@ def test_no_picture_takes_200_megabytes(tmp_path, kind):
     (tmp_path / "bomb").write_bytes(bomb(kind))
     child = subprocess.run(
         [sys.executable, "-c", CHILD, tmp_path / "bomb"],
-        env={**os.environ, "PYTHONPATH": "src", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        env={**environment(), "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=True,
@@ -230,4 +230,4 @@ def test_no_picture_takes_200_megabytes(tmp_path, kind):
 
 def test_reading_a_picture_imports_neither_torch_nor_matplotlib():
     code = "import sys; import pellucid.media; assert not {'torch', 'matplotlib', 'scipy'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": "src"})
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment())

@@ -20,6 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from pellucid.models.quick import Quick
+from pellucid.tasks.images import cifar
 
 MEAN, DEVIATION = torch.tensor([0.49, 0.48, 0.445]), torch.tensor([0.246, 0.243, 0.261])
 MOVE, COVERED = 2, 8
@@ -62,7 +63,7 @@ def main() -> None:
     torch.manual_seed(0)
     random.seed(0)
     material = Pictures(options.data / "train")
-    network = Quick(torch.randn(12, 3, 2, 2), widths=(48, 192, 192), classes=len(material.classes))
+    network = Quick(torch.randn(12, 3, 2, 2), widths=cifar().widths, classes=len(material.classes))
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(learned, lr=1e-3, weight_decay=0.02)
     seconds, start = [], process_time()

@@ -1,5 +1,5 @@
 """The tests of the command line share one folder of runs and pictures."""
 
-from house import house
+from house import built, house
 
-__all__ = ["house"]
+__all__ = ["built", "house"]

@@ -74,23 +74,30 @@ def digest(path, *state):
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory):
-    """Make the folder once; the tests of this directory run inside it."""
+def built(tmp_path_factory):
+    """Make the folder once."""
     folder = tmp_path_factory.mktemp("house")
-    before = Path.cwd()
-    os.environ["PELLUCID_CACHE"] = str(tmp_path_factory.mktemp("cache"))
-    os.chdir(folder)
-    try:
+    cache = str(tmp_path_factory.mktemp("cache"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PELLUCID_CACHE", cache)
+        patch.chdir(folder)
         make_runs()
         make_pictures(folder / "pictures")
         make_damaged()
         for name, text in TASK_FILES.items():
             Path(name).write_text(text)
         make_onnx()
+    return folder, cache
+
+
+@pytest.fixture(scope="module")
+def house(built):
+    """The folder, in which the tests of a file run, with its cache."""
+    folder, cache = built
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PELLUCID_CACHE", cache)
+        patch.chdir(folder)
         yield folder
-    finally:
-        os.chdir(before)
-        del os.environ["PELLUCID_CACHE"]
 
 
 def make_runs():

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -331,7 +332,7 @@ def test_help_survives_a_narrow_encoding(house):
 
 
 def test_a_reader_that_leaves_early_sees_no_traceback(house):
-    line = f"{sys.executable} -m pellucid look digits --dataset tiny --measure-steps 0 --out piped | head -1"
+    line = f"{shlex.quote(sys.executable)} -m pellucid look digits --dataset tiny --measure-steps 0 --out piped | head -1"
     found = subprocess.run(
         line,
         shell=True,

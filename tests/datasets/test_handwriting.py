@@ -1,11 +1,11 @@
 import io
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from commands import environment
 from PIL import Image, ImageDraw, ImageFilter
 
 from pellucid import media
@@ -203,4 +203,4 @@ picture = numpy.full((90, 90), 250, "uint8"); picture[20:60, 40:46] = 0
 mnist.from_picture(picture)
 assert not {"torch", "scipy", "pooch"} & set(sys.modules)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": "src"})
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment())

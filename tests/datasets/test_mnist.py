@@ -1,10 +1,10 @@
 import hashlib
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from commands import environment
 
 from pellucid import download
 from pellucid.datasets import idx, mnist
@@ -97,7 +97,7 @@ assert any("train-images" in name for name in opened)
 assert not any("t10k" in name for name in opened), opened
 assert "torch" not in sys.modules and "scipy" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": "src"})
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment())
 
 
 def write_official(folder, packed):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from commands import environment
 from torch import nn
 
 from pellucid.errors import UsageError
@@ -109,8 +110,6 @@ def test_importing_every_module_loads_neither_captum_nor_matplotlib_nor_sklearn_
         "; import sys; print([m for m in ('captum', 'matplotlib', 'sklearn', 'scipy') if m in sys.modules])"
         "; pellucid.explain('no such run', 'valid:0')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": "src"}
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment())
     assert done.stdout.strip() == "[]"
     assert '"no such run" is neither a run directory' in done.stderr
