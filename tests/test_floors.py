@@ -20,7 +20,7 @@ FLOORS = {
     "engine": 30, "learners": 30, "explain": 30, "plots": 30, "report": 30, "export": 30,
     "models": 20, "datasets": 20, "losses": 20, "metrics": 20, "averaging": 20, "decoding": 20, "optimizers": 20, "schedules": 20,
     "playing": 25, "bellman": 20, "graves": 18, "qlearning": 30, "sampling": 20, "fused": 19,
-    "rows": 18, "rule": 17, "vitals": 19, "finite": 18,
+    "batches": 18, "rows": 18, "rule": 17, "vitals": 19, "finite": 18,
     "run": 16, "snapshots": 15, "journal": 14, "tensorfile": 14, "sealed": 13, "lock": 13, "disk": 12,
     "sound": 12, "config": 11, "media": 11, "download": 11, "seeding": 11, "training": 11, "processes": 11, "device": 11, "zoo": 11,
     "errors": 10, "uncompiled": 10,

@@ -1,11 +1,12 @@
 """One update does what torch's own pieces do, and training stops, evaluates and keeps when it is told to."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 from small import Small, small
 from torch import nn
+from torch.utils.data import TensorDataset
 
 from pellucid import seeding
 from pellucid.engine import best, exhausted, fit
@@ -96,6 +97,50 @@ def test_a_limit_takes_so_many_samples():
     task = plain(limit=20)
     learner = Supervised(task, task.data())
     assert (learner.clock.epoch_steps, learner.count) == (3, 20)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sorted(Small):
+    """Small's samples as many sets store them: class by class."""
+
+    def data(self):
+        data = super().data()
+        images, labels = data.train.tensors
+        order = labels.argsort(stable=True)
+        return replace(data, train=TensorDataset(images[order], labels[order]))
+
+
+def test_a_limit_takes_the_same_samples_in_every_epoch_from_all_over_the_data():
+    task = Sorted(**vars(plain(limit=20)))
+    learner = Supervised(task, task.data())
+    epochs = [torch.cat(learner._wholes(epoch)) for epoch in (0, 1)]
+    assert not torch.equal(*epochs)
+    first, second = (set(each.tolist()) for each in epochs)
+    assert first == second
+    assert len(first) == 20
+    assert (
+        len(set(task.data().train.tensors[1][epochs[0]].tolist())) > 5
+    )  # the first twenty are of four classes
+    smaller = Sorted(**vars(plain(limit=5)))
+    assert set(torch.cat(Supervised(smaller, smaller.data())._wholes(0)).tolist()) < first
+
+
+@pytest.mark.parametrize(("size", "limit"), [(1, 7), (2, 7), (7, 50), (8, 49), (8, 50), (49, 50), (60, 1)])
+def test_no_batch_has_a_single_sample_if_there_are_others_and_the_clock_counts_the_same(size, limit):
+    task = plain(batch_size=size, limit=limit)
+    learner = Supervised(task, task.data())
+    lengths = [len(batch) for batch in learner._wholes(0)]
+    assert sum(lengths) == limit
+    assert len(lengths) == learner.clock.epoch_steps
+    assert 1 not in lengths or size == 1 or limit == 1
+
+
+@pytest.mark.parametrize("part", ["train", "valid"])
+def test_an_empty_part_is_refused_before_anything_is_trained(part):
+    data = plain().data()
+    empty = replace(data, **{part: TensorDataset(*(each[:0] for each in data.valid.tensors))})
+    with pytest.raises(UsageError, match=f"the {part}.* part is empty"):
+        Supervised(plain(), empty)
 
 
 def test_evaluations_come_every_so_many_steps_and_at_the_end():

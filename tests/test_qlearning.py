@@ -226,6 +226,21 @@ def test_what_a_player_cannot_have_is_refused():
             task.learner(task.data())
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [("adam", "weight_decay"), ("adam", "rho"), ("rmsprop", "beta2"), ("rmsprop", "momentum")],
+)
+def test_a_setting_that_the_optimiser_of_a_player_lacks_is_refused(optimizer, name):
+    task = changed(tiny(), optimizer=optimizer, **{name: 0.1})
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} is not for {optimizer}"):
+        task.learner(task.data())
+
+
+def test_a_momentum_of_a_player_reaches_its_optimiser():
+    task = changed(tiny(), optimizer="momentum", momentum=0.5)
+    assert task.learner(task.data()).optimizer.param_groups[0]["momentum"] == 0.5
+
+
 def test_a_loss_that_is_not_finite_changes_no_weight():
     task = tiny()
     learner = task.learner(task.data())

@@ -239,6 +239,13 @@ def test_only_scores_are_needed(run):
     assert "50.00 %" in Reader(page("Digits", scores=only, **empty)).cells
 
 
+def test_points_of_games_are_no_percent(run):
+    run["scores"] = {"scores": {"score": Score(18.9, 18.3, 19.4, 30).to_json()}, "players": {"score": {}}}
+    text = page("Pong", **run)
+    assert "<strong>18.90</strong> score (18.30 to 19.40, n = 30)" in text
+    assert "1890" not in text
+
+
 def test_the_same_run_gives_the_same_page(run):
     assert page("Digits", **run) == page("Digits", **RUN)
 

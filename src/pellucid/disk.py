@@ -212,7 +212,8 @@ def unwritable(disk: Disk, path: Path, size: int, error: OSError) -> PellucidErr
     advice = "make room" if error.errno in FULL else ADVICE.get(error.errno or 0, "make it writable")
     return PellucidError(
         f"{path} cannot be written: {reason(error)}. It needs {size} bytes and {free}. "
-        f"Everything saved before is intact; {advice} or choose another place, then go on with --resume"
+        f"Everything saved before is intact; {advice} or choose another place, then give the command again; "
+        "a training goes on with --resume"
     )
 
 

@@ -47,7 +47,7 @@ class RunError(PellucidError, ValueError):
 
 
 class GateFailed(PellucidError):
-    """A score is below what ``--at-least`` asked for (exit code 6)."""
+    """A score is not what ``--at-least`` or ``--at-most`` asked for (exit code 6)."""
 
     exit_code = 6
 

@@ -13,15 +13,17 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader
 
 from pellucid import averaging, device, optimizers, schedules, seeding, vitals
+from pellucid.batches import Whole, paired
 from pellucid.errors import NonFinite, RunError, UsageError
 from pellucid.finite import finite, first_non_finite, numbers
 from pellucid.metrics import Score
 from pellucid.processes import gather, ignore_signals, rank, share_buffers, world
 from pellucid.training import Clock, Training
 
+LIMITED = -1  # the epoch whose order says which samples a limit takes
 EVALUATION_BATCH = 1000  # samples; a compromise between overhead and the cache
 
 
@@ -83,6 +85,9 @@ class Supervised:
         self.task, self.training, self.facts = task, task.training, data.facts
         self.device = device.choose(self.training.device)
         self.train, self.valid = data.train, data.valid
+        for name, part in (("training", self.train), ("validation", self.valid)):
+            if not len(part):
+                raise UsageError(f"the {name} part is empty: give more data, or part them otherwise")
         self.count = min(self.training.limit or len(self.train), len(self.train))
         self.clock = Clock.of(self.training, self.count)
         seeding.seed_step(self.training.seed, -1)  # the first weights
@@ -256,7 +261,7 @@ class Supervised:
         while True:  # a DataLoader wants a finite sampler; its length does not change what it yields
             part = [next(places) for _ in range(window)]
             loader = DataLoader(
-                _Whole(self.train),
+                Whole(self.train),
                 sampler=[indices for _, indices in part],
                 batch_size=None,
                 num_workers=self.training.workers,
@@ -279,12 +284,22 @@ class Supervised:
 
     def _wholes(self, epoch: int) -> Sequence[Tensor]:
         """Return the batches of an epoch, over all processes: a pure function of the seed and the epoch."""
-        return seeding.order(self.training.seed, epoch, self.count).split(self.training.batch_size)
+        return paired(self._order(epoch).split(self.training.batch_size))
+
+    def _order(self, epoch: int) -> Tensor:
+        """Return the samples of an epoch in their order; a limited training has the same ones in each."""
+        order = seeding.order(self.training.seed, epoch, self.count)
+        if self.count == len(self.train):
+            return order
+        chosen = seeding.order(self.training.seed, LIMITED, len(self.train))  # they may be stored by classes
+        return chosen[order]
 
     def _weight(self, step: int) -> float:
         """Return this process's samples in the batch of ``step`` over the mean of all processes."""
         position = step % self.clock.epoch_steps
-        length = min(self.training.batch_size, self.count - position * self.training.batch_size)
+        begin = position * self.training.batch_size
+        last = position == self.clock.epoch_steps - 1
+        length = self.count - begin if last else self.training.batch_size
         return len(torch.arange(length).tensor_split(world())[rank()]) * world() / length
 
     def _scores(self) -> dict[str, Score]:
@@ -344,16 +359,6 @@ def outputs_of(network: nn.Module, task: Any, split: Any, facts: dict[str, Any])
     if not outputs:
         raise UsageError("there is nothing to evaluate: the split is empty")
     return gather(torch.cat(outputs), len(split)), gather(torch.cat(targets), len(split))
-
-
-class _Whole(Dataset):
-    """A split as torch's DataLoader wants it: one "sample" is one batch of indices."""
-
-    def __init__(self, split: TensorDataset):
-        self.split = split
-
-    def __getitem__(self, indices: Tensor) -> Any:
-        return self.split[indices]
 
 
 def _distributed(network: nn.Module) -> nn.Module:

@@ -31,6 +31,7 @@ ADAM_EPSILON = (
     1.5e-4  # Hessel et al. 2018 (arXiv:1710.02298), table 1; torch's 1e-8 makes rare gradients loud
 )
 ADAM_RATE = 1e-4
+OWN = {"rmsprop": "rho", "adam": "beta2"}  # what can be set, beside the rate, of the optimisers built here
 STATE = ("network", "target", "optimizer", "players", "replay", "played", "base", "settings")
 
 
@@ -275,17 +276,18 @@ def _optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
     optimizers.leave_the_compiler()
     found: torch.optim.Optimizer
     if training.optimizer == "rmsprop":
-        found = GravesRMSprop(
-            network.parameters(), lr=training.learning_rate or 2.5e-4, rho=training.rho or 0.95
-        )
+        rho = 0.95 if training.rho is None else training.rho
+        found = GravesRMSprop(network.parameters(), lr=training.learning_rate or 2.5e-4, rho=rho)
     elif training.optimizer == "adam":
-        rate, betas = training.learning_rate or ADAM_RATE, (0.9, training.beta2 or 0.999)
+        rate = training.learning_rate or ADAM_RATE
+        betas = (0.9, 0.999 if training.beta2 is None else training.beta2)
         fused = next(network.parameters()).device.type in ("cpu", "cuda")
         found = torch.optim.Adam(network.parameters(), lr=rate, betas=betas, eps=ADAM_EPSILON, fused=fused)
     else:
         return optimizers.build(
             training.optimizer, network, learning_rate=training.learning_rate,
-            weight_decay=training.weight_decay, rho=training.rho, beta2=training.beta2,
+            weight_decay=training.weight_decay, momentum=training.momentum, rho=training.rho,
+            beta2=training.beta2,
         )  # fmt: skip
     for group in found.param_groups:
         group["initial_lr"] = group["lr"]
@@ -298,6 +300,13 @@ def _refuse(training: Training) -> None:
     for name in neutral:
         if getattr(training, name) != neutral[name]:
             raise UsageError(f"--{name} is not for a network that learns by playing; leave it away")
+    if training.optimizer in OWN:
+        for name in ("weight_decay", "momentum", "rho", "beta2"):
+            if name != OWN[training.optimizer] and getattr(training, name) is not None:
+                flag = name.replace("_", "-")
+                raise UsageError(
+                    f"--{flag} is not for {training.optimizer} of a network that learns by playing"
+                )
     if training.schedule == "plateau":
         raise UsageError("--schedule plateau follows a validation loss, and playing has none; choose another")
     if world() > 1:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pellucid.errors import DataError
-from pellucid.metrics import Score
+from pellucid.metrics import Points, Score
 
 LARGEST_MATRIX = 30  # classes; above that the confusions are listed instead
 LISTED = 20  # confusions in that list
@@ -82,13 +82,14 @@ def page(
             any, "per_class" (a list in the order of ``facts["classes"]``), "confusion" (rows true, columns
             predicted), "calibration" (``Calibration.to_json()``, with "temperature" if one was fitted) and
             "robustness" (``{name: [{"level": ..., **score}]}``).
-            A score is ``{"value", "low", "high", "n"}``.
+            A score is ``{"value", "low", "high", "n"}``: a share, or points where there are "players".
         task, training, facts, environment: the run's JSON files of these names.
         pictures: PNG files by caption, in their order.
     Raises:
         DataError: there is no score, a score is not one, or a picture is not a PNG file.
     """
-    found = {name: Score.from_json(value) for name, value in scores.get("scores", {}).items()}
+    kind = Points if "players" in scores else Score
+    found = {name: kind.from_json(value) for name, value in scores.get("scores", {}).items()}
     if not found:
         raise DataError('report: there are no scores; expected {"scores": {name: score}} from evaluate')
     names = class_names(facts, scores)
@@ -154,8 +155,9 @@ def method(scores: Mapping[str, Any], training: Mapping[str, Any], facts: Mappin
     note = (
         "Every choice (settings, stopping, weights, temperature) was made on the validation samples. "
         "The test samples chose nothing; they were used for this report only. "
-        "An interval is the 95 % interval of Wilson for a share of n independent samples: it says how much "
-        "another test set of this size would differ, not how much another seed would."
+        "An interval is one of 95 %: Wilson's for a share of n independent samples, the bootstrap's for "
+        "everything else. It says how much another test set of this size would differ, not how much another "
+        "seed would."
     )
     table = f'<table class="words"><caption>What was measured</caption>\n<tbody>\n{lines}\n</tbody></table>'
     return section("How this was measured", f'<p class="note">{note}</p>', table)

@@ -95,6 +95,7 @@ class Task(ABC):
         takes: how what a person gives becomes one raw input.
         gives: what an answer is: "classes", "text", "sound" or "actions".
         paths: fields that may name a file or folder, and what tells whether a value does; found anywhere.
+        lasting: facts that must be as they were when the data are used after the training; none, all of them.
     """
 
     name: ClassVar[str]
@@ -103,6 +104,7 @@ class Task(ABC):
     takes: ClassVar[Input]
     gives: ClassVar[str] = "classes"
     paths: ClassVar[dict[str, Callable[[str], bool]]] = {}
+    lasting: ClassVar[tuple[str, ...]] = ()
 
     training: Training = field(default_factory=Training)
 

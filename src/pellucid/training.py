@@ -124,7 +124,11 @@ class Clock:
 
     @classmethod
     def of(cls, training: Training, samples: int) -> Clock:
-        """Turn epochs into steps for ``samples`` training samples; a last, smaller batch counts as one."""
-        epoch_steps = math.ceil(samples / training.batch_size)
+        """Turn epochs into steps for ``samples`` training samples.
+
+        A last, smaller batch counts as one; one of a single sample does not, see ``batches.paired``.
+        """
+        size = training.batch_size
+        epoch_steps = math.ceil(samples / size) - (samples > size and samples % size == 1)
         steps = training.steps or max(1, round(training.epochs * epoch_steps))
         return cls(steps, training.evaluate_every or epoch_steps, epoch_steps)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid import decoding, metrics, seeding
+from pellucid.batches import paired
 from pellucid.datasets import subwords
 from pellucid.datasets.parallel import Pairs
 from pellucid.decoding import Hypothesis
@@ -35,8 +36,7 @@ class Translating(Supervised):
     """Supervised learning of pairs, judged by the loss and by greedy translations of the validation set."""
 
     def _wholes(self, epoch: int) -> Sequence[Tensor]:
-        order = seeding.order(self.training.seed, epoch, self.count)
-        batches = self.train.by_length(order, self.training.batch_size)
+        batches = paired(self.train.by_length(self._order(epoch), self.training.batch_size))
         return [batches[place] for place in seeding.order(self.training.seed, epoch, len(batches)).tolist()]
 
     def _weight(self, step: int) -> float:

@@ -32,7 +32,7 @@ OWN = {
     "train": ["--resume", "--task", "--out"],
     "compare": ["--over", "--seeds"],
     "lr-find": ["--highest", "--range-steps"],
-    "evaluate": ["--at-least", "--task"],
+    "evaluate": ["--at-least", "--at-most", "--task"],
     "predict": ["--engine", "--task", "--show"],
     "explain": ["--target", "--task"],
     "walk": ["--true", "--optimizer", "--learning-rate", "--task"],

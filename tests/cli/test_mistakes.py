@@ -158,9 +158,11 @@ FLAGS = r"""
 2 | evaluate run --at-least accuracy=high | expected SCORE=VALUE, for example accuracy=0.98
 2 | evaluate run --at-least accuracy=nan | expected SCORE=VALUE
 2 | evaluate run --at-least =0.5 | expected SCORE=VALUE
-2 | evaluate run --at-least loss=0.1 | a smaller loss is better
+2 | evaluate run --at-least loss=0.1 | a smaller loss is better; ask for --at-most loss=0.1
+2 | evaluate run --at-most accuracy=0.5 | a larger accuracy is better; ask for --at-least accuracy=0.5
+6 | evaluate run --no-report --at-most loss=0 | loss is .*; asked for was --at-most loss=0
 2 | evaluate run --no-report --at-least acuracy=0.5 | no score "acuracy"; .*Did you mean "accuracy"
-6 | evaluate run --no-report --at-least accuracy=1.5 | accuracy is .*--at-least asked for 1.5
+6 | evaluate run --no-report --at-least accuracy=1.5 | accuracy is .*; asked for was --at-least accuracy=1.5
 2 | evaluate run --no-reprt | unknown flag --no-reprt\. Did you mean "--no-report"
 2 | evaluate run other | nothing is expected where "other" stands
 2 | predict | RUN\|TASK\|FILE.onnx, INPUT is missing

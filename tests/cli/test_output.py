@@ -31,7 +31,7 @@ VERB_FLAGS = {
     "look": ["--index", "--measure-steps", "--out"],
     "model": ["--out"],
     "train": ["--out", "--resume", "--setting", "--task", "--processes"],
-    "evaluate": ["--at-least", "--task", "--no-report"],
+    "evaluate": ["--at-least", "--at-most", "--task", "--no-report"],
     "predict": ["--task", "--engine", "--show"],
     "explain": ["--target", "--task", "--out"],
     "walk": ["--true", "--optimizer", "--learning-rate", "--out"],

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,17 @@ def test_a_fold_trained_in_another_way_is_refused(run):
         pass
     with pytest.raises(RunError, match="other settings"):
         next(folds.cross_validate(open_trained(path), 3))
+
+
+def test_the_folds_of_a_released_network_do_not_lie_in_the_package():
+    reviews = open_trained("sentences/reviews")
+    other = (reviews.facts["fold"] + 1) % 10
+    assert folds._place(reviews, other) == Path(f"runs/released-sentences-reviews-folds/fold-{other}")
+
+
+def test_a_run_that_is_named_by_a_point_has_its_folds_beside_it(run, monkeypatch):
+    monkeypatch.chdir(run)
+    assert folds._place(open_trained("."), 2) == run.with_name("run-folds") / "fold-2"
 
 
 def test_data_with_a_test_set_are_not_folded():

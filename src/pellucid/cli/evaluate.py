@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.cli import kinds
 from pellucid.cli.arguments import Parser, open_network
 from pellucid.cli.screen import Screen
-from pellucid.errors import GateFailed, PellucidError, UsageError
+from pellucid.errors import PellucidError, UsageError
 
+if TYPE_CHECKING:
+    from pellucid.verbs.evaluate import Gate
+
+AT_LEAST, AT_MOST = "--at-least", "--at-most"
+SMALLER = ("loss", "bits")  # with what a score's name begins if smaller is better
 PARSER = (
     "Test a trained network on its test set, and write scores.json, pictures and report.html into the run."
 )
@@ -20,9 +25,10 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     """Evaluate; the result holds every score with its interval and n."""
     parser = Parser("evaluate", PARSER)
     parser.add_argument("reference", metavar="RUN|TASK", help="a run's directory, or a released model's name")
-    parser.add_argument(
-        "--at-least", action="append", default=[], metavar="SCORE=VALUE", help="fail below this (exit 6)"
-    )
+    for flag, side in ((AT_LEAST, "below"), (AT_MOST, "above")):
+        parser.add_argument(
+            flag, action="append", default=[], metavar="SCORE=VALUE", help=f"fail {side} this (exit 6)"
+        )
     parser.add_argument("--task", dest="task_file", help="the file of a task of your own")
     parser.add_argument("--no-report", action="store_true", help="only the scores: no pictures, no page")
     parser.add_argument(
@@ -32,35 +38,51 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         help="cross-validation: one network a fold, trained where it is missing",
     )
     flags = parser.read(words)
-    gates = dict(_gate(text) for text in flags.at_least)
+    bounds = [(*_gate(text, AT_LEAST), False) for text in flags.at_least]
+    bounds += [(*_gate(text, AT_MOST), True) for text in flags.at_most]
     trained = open_network(flags.reference, flags.task_file)
+    from pellucid.verbs.evaluate import Gate  # torch is loaded by now
+
+    gates = [Gate(*bound) for bound in bounds]
     if flags.folds is not None:
         return _folds(trained, flags, gates, screen), 0
-    from pellucid.verbs import evaluate  # torch is loaded by now
+    command = " ".join(["pellucid", "evaluate", *words])
+    return _tested(trained, gates, screen, command=command, reports=not flags.no_report), 0
+
+
+def _tested(
+    trained: Any, gates: Sequence[Gate], screen: Screen, *, command: str, reports: bool
+) -> dict[str, Any]:
+    """Test a network, print what came of it, write the report, and hold the scores against the gates."""
+    from pellucid.verbs import evaluate
 
     evaluate.check_gates(trained, gates)
-    found = evaluate.evaluate(trained, command=" ".join(["pellucid", "evaluate", *words]))
+    found = evaluate.evaluate(trained, command=command)
     for name, score in found.scores.items():
         screen.show(f"{name}: {score}")
     told = kinds.teller(trained.task, "tell_tested")
     if told:
         told(found.document, screen)
     _show_classes(found.document, f"{trained.task.takes.kind}s", screen)
-    if not flags.no_report:
-        _report(trained, found, screen)
     result = {"run": str(trained.run.path), **found.document}
     try:
+        if reports:
+            _report(trained, found, screen)
         evaluate.require(found, gates)
     except PellucidError as error:
         error.found = result
         raise
-    return result, 0
+    return result
 
 
-def _folds(trained: Any, flags: Any, gates: dict[str, float], screen: Screen) -> dict[str, Any]:
+def _folds(trained: Any, flags: Any, gates: Sequence[Gate], screen: Screen) -> dict[str, Any]:
     """Test one network a fold; print each, then their mean and deviation."""
+    from pellucid.metrics import Score
     from pellucid.verbs import folds
 
+    for gate in gates:
+        if gate.name != "accuracy":
+            raise UsageError(f"{gate}: with --folds it is accuracy=VALUE, the mean of the folds")
     tested = []
     for fold in folds.cross_validate(trained, flags.folds):
         tested.append(fold)
@@ -74,14 +96,14 @@ def _folds(trained: Any, flags: Any, gates: dict[str, float], screen: Screen) ->
         f"mean of {len(tested)} folds {found['mean']:.2%}, deviation {found['deviation']:.2%}; "
         f"each of {found['n']:,} tested once"
     )
-    for name, least in gates.items():
-        if name != "accuracy":
-            raise UsageError(f"--at-least {name}: with --folds it is accuracy=VALUE, the mean of the folds")
-        if found["mean"] < least:
-            failed = GateFailed(f"the mean accuracy is {found['mean']:.4f}; --at-least asked for {least:g}")
-            failed.found = found
-            raise failed
-    return {"run": str(trained.run.path), **found}
+    result = {"run": str(trained.run.path), **found}
+    try:
+        for gate in gates:
+            gate.check(Score(found["mean"], None, None, found["n"]))
+    except PellucidError as error:
+        error.found = result
+        raise
+    return result
 
 
 def _report(trained: Any, found: Any, screen: Screen) -> None:
@@ -96,17 +118,20 @@ def _report(trained: Any, found: Any, screen: Screen) -> None:
     screen.show(f"report: {trained.run.report_path}")
 
 
-def _gate(text: str) -> tuple[str, float]:
+def _gate(text: str, flag: str) -> tuple[str, float]:
+    """Read SCORE=VALUE."""
     name, _, value = text.partition("=")
     try:
-        least = float(value)
+        bound = float(value)
     except ValueError:
-        least = math.nan
-    if not (name and math.isfinite(least)):
-        raise UsageError(f"--at-least {text}: expected SCORE=VALUE, for example accuracy=0.98")
-    if name == "loss":
-        raise UsageError(f"--at-least {text}: a smaller loss is better; ask for accuracy=VALUE instead")
-    return name, least
+        bound = math.nan
+    if not (name and math.isfinite(bound)):
+        raise UsageError(f"{flag} {text}: expected SCORE=VALUE, for example accuracy=0.98")
+    smaller = name.startswith(SMALLER)
+    if smaller != (flag == AT_MOST):
+        better, other = ("smaller", AT_MOST) if smaller else ("larger", AT_LEAST)
+        raise UsageError(f"{flag} {text}: a {better} {name} is better; ask for {other} {text} instead")
+    return name, bound
 
 
 def _show_classes(document: dict[str, Any], kind: str, screen: Screen) -> None:

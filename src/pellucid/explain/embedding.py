@@ -7,6 +7,7 @@ import numpy as np
 from pellucid.errors import UsageError, near
 
 METHODS = ("pca", "tsne")
+LEAST = 3  # rows that have a place in the plane
 
 
 def embedding(features: np.ndarray, *, method: str = "pca", seed: int = 0) -> np.ndarray:
@@ -29,8 +30,8 @@ def embedding(features: np.ndarray, *, method: str = "pca", seed: int = 0) -> np
             f"no embedding method {method!r}; there are {', '.join(METHODS)}.{near(method, METHODS)}"
         )
     features = np.asarray(features, dtype=np.float32)
-    if features.ndim != 2 or features.shape[0] < 3 or features.shape[1] < 2:
-        raise UsageError(f"features of shape {features.shape}; (N, F) with N >= 3 and F >= 2 is needed")
+    if features.ndim != 2 or features.shape[0] < LEAST or features.shape[1] < 2:
+        raise UsageError(f"features of shape {features.shape}; (N, F) with N >= {LEAST} and F >= 2 is needed")
     if not np.isfinite(features).all():
         raise UsageError("features hold NaN or infinite values; check the network that gave them")
     if method == "pca":

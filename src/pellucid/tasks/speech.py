@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid import sampling, seeding, sound
+from pellucid.batches import paired
 from pellucid.datasets import logmel, mulaw, recordings, script, utterances
 from pellucid.datasets.ragged import Ragged
 from pellucid.datasets.recordings import Recording
 from pellucid.datasets.utterances import HEADER, PITCHES
-from pellucid.errors import UsageError
+from pellucid.errors import DataError, UsageError
 from pellucid.learners import Supervised
 from pellucid.metrics import Score
 from pellucid.models.wavenet import WaveNet
@@ -185,6 +186,11 @@ class Speech(Task):
             "counts": {"train": len(train), "valid": len(valid)},
         }
         known = [r for r in valid if r.voice in facts["voices"] and r.unit in facts["units"]]
+        if not known:
+            raise DataError(
+                f"none of {len(valid)} recordings for validation says what one for training says; give "
+                "several recordings of each text and voice"
+            )
 
         def opened() -> Ragged:
             return utterances.rows(
@@ -349,10 +355,10 @@ class ByLength(Supervised):
     def _wholes(self, epoch: int) -> Sequence[Tensor]:
         """Return the batches of an epoch: pools of recordings sorted by length, then the batches shuffled."""
         size = self.training.batch_size
-        order = seeding.order(self.training.seed, epoch, self.count)
+        order = self._order(epoch)
         pools = [pool[self.train.lengths[pool].argsort(stable=True)] for pool in order.split(POOL * size)]
-        batches = [batch for pool in pools for batch in pool.split(size)]
-        whole, rest = [b for b in batches if len(b) == size], [b for b in batches if len(b) < size]
+        batches = paired([batch for pool in pools for batch in pool.split(size)])
+        whole, rest = [b for b in batches if len(b) == size], [b for b in batches if len(b) != size]
         return [whole[i] for i in seeding.order(self.training.seed + 1, epoch, len(whole)).tolist()] + rest
 
 

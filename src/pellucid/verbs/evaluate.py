@@ -5,7 +5,7 @@ This is the only place that opens a test set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from pellucid.learners import outputs_of
 from pellucid.verbs import sketching
 from pellucid.verbs.trained import Trained
 
+SURE = "sure_above"  # a score of validation alone: what is needed to answer
 WORST = 40  # mistakes in the gallery
 EMBEDDED = 1000  # test samples in the two-dimensional picture
 SPOILED = 1000  # test pictures in colour that are made worse; grey ones are cheap and all are
@@ -59,7 +60,7 @@ def evaluate(trained: Trained, *, command: str = "") -> Evaluation:
         from pellucid.verbs import translations  # drawing is slow to import
 
         return Evaluation(*translations.scored(trained, command), {})
-    data = trained.task.data()
+    data = trained.data()
     test = data.test()
     logits, targets = outputs_of(trained.network, trained.task, test, trained.facts)
     found = trained.task.metrics(logits, targets, trained.facts)
@@ -75,7 +76,33 @@ def evaluate(trained: Trained, *, command: str = "") -> Evaluation:
     return Evaluation(found, document, arrays)
 
 
-def check_gates(trained: Trained, gates: dict[str, float]) -> None:
+@dataclass(frozen=True)
+class Gate:
+    """A bound that a score must keep.
+
+    Attributes:
+        name: of the score.
+        bound: it must be at least this; at most, where ``smaller`` is better.
+    """
+
+    name: str
+    bound: float
+    smaller: bool = False
+
+    def __str__(self) -> str:
+        return f"--at-{'most' if self.smaller else 'least'} {self.name}={self.bound:g}"
+
+    def check(self, score: metrics.Score) -> None:
+        """Hold a score against the bound.
+
+        Raises:
+            GateFailed: it does not keep it.
+        """
+        if score.value > self.bound if self.smaller else score.value < self.bound:
+            raise GateFailed(f"{self.name} is {score}; asked for was {self}")
+
+
+def check_gates(trained: Trained, gates: Sequence[Gate]) -> None:
     """Refuse a gate on a score that the training itself never recorded, before the test set is opened.
 
     Raises:
@@ -83,7 +110,7 @@ def check_gates(trained: Trained, gates: dict[str, float]) -> None:
     """
     evaluated = [record["scores"] for record in trained.run.progress() if record.get("scores")]
     if evaluated:
-        _require_known(gates, evaluated[-1])
+        _require_known(gates, [name for name in evaluated[-1] if name != SURE])
 
 
 @dataclass(frozen=True)
@@ -127,29 +154,29 @@ def tested(trained: Trained) -> Tested:
     found = (trained.run.scores() or {}).get("evaluate")
     if found is None:
         raise UsageError("this run was not tested yet; evaluate it first")
-    test = trained.task.data().test()
+    test = trained.data().test()
     logits, targets = outputs_of(trained.network, trained.task, test, trained.facts)
     temperature = found.get("temperature", {}).get("value", 1.0)
     return Tested(targets.numpy(), _softmax(logits.numpy()), test, temperature)
 
 
-def require(evaluation: Evaluation, gates: dict[str, float]) -> None:
-    """Hold scores against what they must at least be.
+def require(evaluation: Evaluation, gates: Sequence[Gate]) -> None:
+    """Hold scores against their bounds.
 
     Raises:
-        GateFailed: a score is lower.
+        GateFailed: a score does not keep one.
         UsageError: there is no such score.
     """
     _require_known(gates, evaluation.scores)
-    for name, least in gates.items():
-        if evaluation.scores[name].value < least:
-            raise GateFailed(f"{name} is {evaluation.scores[name]}; --at-least asked for {least:g}")
+    for gate in gates:
+        gate.check(evaluation.scores[gate.name])
 
 
-def _require_known(gates: dict[str, float], scores: Mapping[str, Any]) -> None:
-    for name in gates:
-        if name not in scores:
-            raise UsageError(f'no score "{name}"; the scores are {", ".join(scores)}.{near(name, scores)}')
+def _require_known(gates: Sequence[Gate], scores: Collection[str]) -> None:
+    for gate in gates:
+        if gate.name not in scores:
+            near_by = near(gate.name, scores)
+            raise UsageError(f'no score "{gate.name}"; the scores are {", ".join(scores)}.{near_by}')
 
 
 def _judge_classes(

@@ -17,7 +17,7 @@ from pellucid.learners import outputs_of
 from pellucid.run import Run
 from pellucid.task import Task
 from pellucid.verbs.train import resume, train
-from pellucid.verbs.trained import Trained, open_trained, restored
+from pellucid.verbs.trained import Trained, copy_of, is_released, open_trained, restored
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Fold:
 def cross_validate(trained: Trained, count: int) -> Iterator[Fold]:
     """Train and test one network a fold, in ``RUN-folds/fold-N``; yield each as it is tested.
 
+    Those of a released network lie in ``runs/``.
+
     The given run stands for its own fold. Runs that are there already are used, unfinished ones resumed, so
     a cross-validation that was interrupted goes on where it stood.
 
@@ -66,7 +68,7 @@ def cross_validate(trained: Trained, count: int) -> Iterator[Fold]:
         path = _place(trained, number)
         _finish(wanted, path)
         network = open_trained(path, type(task))
-        logits, targets = outputs_of(network.network, network.task, network.task.data().test(), network.facts)
+        logits, targets = outputs_of(network.network, network.task, network.data().test(), network.facts)
         yield Fold(number, path, logits.numpy(), targets.numpy())
 
 
@@ -89,9 +91,10 @@ def summary(folds: Sequence[Fold]) -> dict[str, Any]:
 
 def _place(trained: Trained, number: int) -> Path:
     path = trained.run.path
-    return (
-        path if trained.facts["fold"] == number else path.with_name(f"{path.name}-folds") / f"fold-{number}"
-    )
+    if trained.facts["fold"] == number:
+        return path
+    beside = copy_of(path) if is_released(path) else path if path.name else path.resolve()  # "." has no name
+    return beside.with_name(f"{beside.name}-folds") / f"fold-{number}"
 
 
 def _finish(task: Task, path: Path) -> None:

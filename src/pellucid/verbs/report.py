@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid import report as pages
-from pellucid.explain import embedding
+from pellucid.explain.embedding import LEAST, embedding
 from pellucid.plots import canvas, curves, images, scores
 from pellucid.run import Run
 from pellucid.verbs.evaluate import Evaluation
@@ -58,7 +58,9 @@ def pictures(trained: Trained, evaluation: Evaluation) -> Iterator[tuple[str, st
         shown, chances = arrays["worst_images"], arrays["probabilities"][worst]
         figure = images.gallery(shown, arrays["targets"][worst], chances.argmax(1), chances, classes=names)
         yield "mistakes", "The worst mistakes, by loss", figure
-    points = embedding.embedding(arrays["features"], method="tsne")
+    if len(arrays["features"]) < LEAST:
+        return
+    points = embedding(arrays["features"], method="tsne")
     figure = scores.embedding(
         points, arrays["embedded"], names, wrong=arrays["embedded_wrong"], method="t-SNE"
     )

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from pellucid import config, device, engine
 from pellucid.engine import Learner
-from pellucid.errors import NonFinite, RunError
+from pellucid.errors import NonFinite
 from pellucid.processes import any_of, rank, world
 from pellucid.run import Progress, Run
 from pellucid.snapshots import is_kept
 from pellucid.task import Task
-from pellucid.verbs.trained import STARTED, restored, started
+from pellucid.verbs.trained import STARTED, check_unchanged, restored, started
 
 LOG_EVERY = 10  # steps between lines of progress.jsonl; every evaluation has a line as well
 
@@ -66,11 +66,7 @@ def resume(path: str | Path, kind: type[Task] | None = None) -> Iterator[Progres
 
 def _resumed(task: Task, run: Run) -> Iterator[Progress]:
     data = task.data()
-    if data.facts != run.facts:
-        changed = [name for name in run.facts if data.facts.get(name) != run.facts[name]]
-        raise RunError(
-            f"{run.path}: the data changed since the run was started ({', '.join(changed)}); start a new run"
-        )
+    check_unchanged(run, data, advice="start a new run")
     learner = task.learner(data)
     saved = run.state()
     if saved is not None:

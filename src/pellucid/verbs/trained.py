@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from pellucid.device import without_memory
 from pellucid.errors import RunError, UsageError, near
 from pellucid.run import Run
 from pellucid.snapshots import file_of
-from pellucid.task import Task
+from pellucid.task import Data, Task
 from pellucid.zoo import released, short_names, whole_name
 
 RUNS = Path("runs")
 WEIGHTS = "weights.safetensors"
 STARTED = "started in"  # in environment.json: where the command was given
+DESCRIBING = {"licence", "source"}  # facts that may be worded anew
 MOMENT = "~"  # between a run's identifier and a step
 
 
@@ -45,6 +47,16 @@ class Trained(Ready):
     """A network with the run it was read from; a released model is a run too."""
 
     run: Run
+
+    def data(self) -> Data:
+        """Return the data of its training.
+
+        Raises:
+            RunError: they are others now, so that what it was trained on might be among what it is tested on.
+        """
+        data = self.task.data()
+        check_unchanged(self.run, data, self.task.lasting, advice="put the old data back, or train anew")
+        return data
 
 
 def open_trained(
@@ -86,6 +98,22 @@ def open_trained(
     network = task.model(run.facts)
     network.load_state_dict({name: tensor.to(mine[name].dtype) for name, tensor in weights.items()})
     return Trained(run=run, task=task, facts=facts, network=network.eval().requires_grad_(False))
+
+
+def check_unchanged(run: Run, data: Data, names: Collection[str] = (), *, advice: str) -> None:
+    """Hold what data say of themselves against what they said when a run was started.
+
+    Args:
+        names: of the facts to compare; none, all but how they are described.
+    Raises:
+        RunError: they differ.
+    """
+    names = names or run.facts.keys() - DESCRIBING
+    changed = sorted(name for name in names if data.facts.get(name) != run.facts.get(name))
+    if changed:
+        raise RunError(
+            f"{run.path}: the data changed since the run was started ({', '.join(changed)}); {advice}"
+        )
 
 
 def moment_of(identifier: str) -> tuple[str, int | None]:
@@ -150,12 +178,17 @@ def copied(trained: Trained) -> Trained:
         UsageError: something else lies where the copy would be.
     """
     path = trained.run.path
-    copy = RUNS / f"released-{path.parent.name}-{path.name}"
+    copy = copy_of(path)
     if not copy.exists():
         shutil.copytree(path, copy)
     if (copy / WEIGHTS).read_bytes() != (path / WEIGHTS).read_bytes():
         raise UsageError(f"{copy} is not a copy of {path}; move it away, or give --no-report")
     return replace(trained, run=Run.open(copy))
+
+
+def copy_of(path: Path) -> Path:
+    """Return where the copy of a released model lies."""
+    return RUNS / f"released-{path.parent.name}-{path.name}"
 
 
 def restored(run: Run, kind: type[Task] | None = None) -> Task:

@@ -168,7 +168,7 @@ def scored(trained: Trained, command: str, test: Any = None) -> tuple[dict[str, 
         they are; "bleu_tokenised" compares lower-cased tokens as Moses leaves them, as is usual on Multi30k.
     """
     task: Any = trained.task
-    facts, test = trained.facts, test or task.data().test()
+    facts, test = trained.facts, test or trained.data().test()
     found = translations(trained.network, test, facts, beam=task.beam, penalty=task.length_penalty)
     written, right = [text for text, _ in found], [target for _, target in test.texts]
     language, lower = facts["languages"][1], facts["lower"]
