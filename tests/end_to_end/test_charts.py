@@ -131,6 +131,14 @@ def test_a_place_survives_being_written_and_read(modules):
     )
 
 
+@pytest.mark.parametrize(
+    ("at", "run"), [("", "r"), ("0,0,2", "r"), ("5", "r~10"), ("25", "r~20"), ("400", "r~40")]
+)
+def test_only_a_number_means_a_moment_of_the_training(modules, at, run):
+    script = "return moments.momentOf({ id: 'r', snapshots: [10, 20, 40] }, argument).id"
+    assert modules(script, at, names=("moments",)) == run
+
+
 def test_a_training_that_went_back_forgets_the_lines_that_it_dropped(modules):
     script = """const log = follow.emptyLog();
         for (let i = 1; i <= 9; i++) follow.addProgress(log, {step: i, loss: i, scores: i % 3 ? null : {a: {value: i}}}, i);

@@ -3,7 +3,7 @@ import { decode } from "../api.js";
 import { h, put, section, svg } from "../dom.js";
 import "../elements/p-bars.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, latest, slider } from "../lens.js";
+import { ask, button, choice, slider } from "../lens.js";
 import { written } from "../numbers.js";
 import { sampler } from "../sampler.js";
 import "../trace.js";
@@ -15,17 +15,18 @@ const MOST_LOSS = 6;
 export async function mount(element, context) {
   const state = { changed: {}, temperature: 1, target: null };
   const body = h("div", { class: "softmax" });
-  const sample = sampler(context, () => ((state.changed = {}), (state.target = null), rows.clear(), load()));
   const controls = h("div", { class: "row controls" });
   const curve = svg("svg", { viewBox: `0 0 ${CURVE.width} ${CURVE.height}`, role: "img", class: "loss-curve" });
   const loss = h("div", { class: "said-loss", "aria-live": "polite" });
   const rows = new Map();
-  const load = latest(async () => {
+  const sample = sampler(context, show, { onchange: () => (Object.assign(state, { changed: {}, target: null }), rows.clear()) });
+  const { load } = sample;
+  async function show() {
     const given = [state.temperature, ...Object.entries(state.changed).map(([i, v]) => `${i}=${v}`)].join(";");
     const found = await ask(context.run.id, "softmax", { sample: sample.sample, target: state.target, given });
     state.target = found.target;
     draw(found);
-  });
+  }
   const temperature = slider("temperature", { min: 0.1, max: 10, step: 0.1, value: 1, format: (v) => v.toFixed(1), oninput: (v) => ((state.temperature = v), load()) });
 
   function draw(found) {
