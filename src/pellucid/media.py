@@ -97,10 +97,10 @@ class ImageInput:
             name = "the picture" if isinstance(source, bytes) else source
             raise DataError(f"{name}: {error}") from error
 
-    def grid(self, facts: dict[str, Any]) -> tuple[int, int] | None:
-        """Return the rows and columns of a sample that is one grid of bytes; None of one in colour."""
-        shape = facts.get("shape", ())
-        return (shape[0], shape[1]) if len(shape) == 2 else None
+    def grid(self, facts: dict[str, Any]) -> tuple[int, ...] | None:
+        """Return the shape of a sample, bytes (H, W) or (H, W, C); None where the facts say no such shape."""
+        shape = tuple(facts.get("shape", ()))
+        return shape if len(shape) in (2, 3) else None
 
     def shown(self, sample: np.ndarray, facts: dict[str, Any]) -> tuple[bytes, str]:
         """Return a raw sample as a PNG and its media type."""
@@ -161,9 +161,14 @@ class FramesInput:
             raise DataError(f"{what}: expected the frames of a moment, bytes {shape}, or valid:12")
         return {"sample": source}
 
+    def shown(self, sample: np.ndarray, facts: dict[str, Any]) -> tuple[bytes, str]:
+        """Return the frames of a moment, the newest on the right, as a PNG and its media type."""
+        brightest = max(1, int(sample.max()))  # 1 where a frame only says where things are
+        return write_png(np.hstack(list(sample * (255 // brightest)))), "image/png"
 
-def grid_of(takes: Input, facts: dict[str, Any]) -> tuple[int, int] | None:
-    """Return the rows and columns of a raw sample that is one grid of bytes; None where it is not.
+
+def grid_of(takes: Input, facts: dict[str, Any]) -> tuple[int, ...] | None:
+    """Return the shape of a raw sample that is a grid of bytes, (H, W) or (H, W, C); None where it is not.
 
     What ``takes`` has a method ``grid`` that says so, or its samples are something else.
     """

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 MOST_LAYERS, MOST_CHANNELS, WIDEST, MOST_BEAM = 64, 8192, 31, 100
 
 
+def words(sample: np.ndarray, facts: dict[str, Any]) -> list[str]:
+    """Return the words of a source ``(S,)``."""
+    cut = subwords.of(facts)
+    return subwords.text_of(map(cut.piece, sample.tolist())).split()
+
+
 def read_text(text: str, facts: dict[str, Any]) -> dict[str, np.ndarray]:
     """Cut a text into pieces and number them.
 
@@ -80,7 +86,7 @@ class Translation(Task):
 
     name: ClassVar[str] = "translation"
     goal: ClassVar[str] = "bleu"
-    takes: ClassVar[TextInput] = TextInput(into=read_text)
+    takes: ClassVar[TextInput] = TextInput(into=read_text, words=words)
     gives: ClassVar[str] = "text"
     paths = {
         "dataset": parallel.is_file,

@@ -27,7 +27,7 @@ class Told:
 
     task: str | None
     network: str
-    grid: tuple[int, int] | None
+    grid: tuple[int, ...] | None
     training: dict[str, Any]
     finished: bool
     scores: dict[str, Any]
@@ -133,8 +133,8 @@ def details(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
     }
 
 
-def grid(library: Library, run: Run) -> tuple[int, int] | None:
-    """Return the rows and columns of a run's samples that are one grid of bytes; None where they are not."""
+def grid(library: Library, run: Run) -> tuple[int, ...] | None:
+    """Return the shape of a run's samples that are grids of bytes, (H, W) or (H, W, C); None of others."""
     with suppress(Refusal):  # this studio does not have its task
         return grid_of(library.kind(str(run.task.get("task"))).takes, run.facts)
     return None

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 
 from pellucid.explain import walk
 from pellucid.verbs import normalised
-from pellucid.verbs.nodes import OWN_RATE, changed, index
+from pellucid.verbs.nodes import OWN_RATE, changed, index, number
 from pellucid.verbs.scene import Scene
 from pellucid.verbs.trace import Reference, trace
 from pellucid.web.inside.scenes import Class, Looking, SampleId, chosen, shown
@@ -17,6 +17,7 @@ from pellucid.web.library import block
 from pellucid.web.refusals import Refusal
 
 MOST_TESTED = 2000  # validation images of one accuracy
+MOST_DEVIATION = 100
 HISTOGRAM = 2000  # training images of the histogram
 MOST_LINE = 2**17  # moments of one channel
 MOST_CHAIN = 2**16  # products of one gradient that are sent
@@ -24,7 +25,7 @@ MOST_CHAIN = 2**16  # products of one gradient that are sent
 router = APIRouter(prefix="/api/v1", tags=["inside"])
 Changed = Annotated[str, Query(max_length=500, description="temperature;class=score;... such as 2;3=4.5")]
 Numbers = Annotated[str, Query(max_length=80, pattern=r"^(\d+(,\d+)*)?$")]
-Finite = Annotated[float, Query(allow_inf_nan=False)]
+Channels = Annotated[str, Query(max_length=200, description="a number for each channel: 0.49,0.48,0.45")]
 
 
 @router.get("/runs/{run}/pixels")
@@ -43,23 +44,29 @@ def pixels(run: str, sample: SampleId, look: Looking) -> dict[str, Any]:
         }
     data = look.library.data(scene.ready.task)
     raw, _ = data.train[torch.arange(min(HISTOGRAM, len(data.train)))]
-    counts = torch.bincount(raw.flatten().long(), minlength=256) if raw.dtype == torch.uint8 else None
-    return found | {"histogram": None if counts is None else counts.tolist(), "images": len(raw)}
+    if raw.dtype != torch.uint8:
+        return found | {"histogram": None, "images": len(raw)}
+    channels = raw.reshape(-1, len(mean)).T.long()  # in colour they are the last axis
+    counts = [torch.bincount(each, minlength=256).tolist() for each in channels]
+    return found | {"histogram": counts, "images": len(raw)}
 
 
 @router.get("/runs/{run}/normalised")
 def accuracy(
     run: str,
-    mean: Annotated[float, Query(ge=-10, le=10)],
-    deviation: Annotated[float, Query(gt=0, le=100)],
+    mean: Channels,
+    deviation: Channels,
     look: Looking,
     count: Annotated[int, Query(ge=1, le=MOST_TESTED)] = 500,
 ) -> dict[str, Any]:
     """Return the scores on validation images that are normalised in another way than in training."""
+    means, deviations = ([number(part) for part in each.split(",")] for each in (mean, deviation))
+    if not all(0 < each <= MOST_DEVIATION for each in deviations):
+        raise Refusal(422, "deviation", f"deviation is {deviation}; expected above 0, to {MOST_DEVIATION}")
     with look.at(run, "valid:0") as scene:
         valid = look.library.data(scene.ready.task).valid
         raw, targets = valid[torch.arange(min(count, len(valid)))]
-        return normalised.scores(scene.ready, raw, targets, mean, deviation)
+        return normalised.scores(scene.ready, raw, targets, means, deviations)
 
 
 @router.get("/runs/{run}/softmax")

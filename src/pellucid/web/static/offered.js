@@ -10,7 +10,7 @@ import { runOf } from "./lens.js";
 const opens = ({ run }) => Boolean(run) && run.status !== "damaged";
 /** Its answer is a score for each class, of which softmax makes probabilities. @type {Rule} */
 const classes = ({ task }) => task.gives === "classes";
-/** A sample is one grid of bytes. @type {Rule} */
+/** A sample is a grid of bytes, or one for each colour. @type {Rule} */
 const grid = ({ run }) => Boolean(run?.grid);
 /** The network sees drawings as pixels, and not as strokes. @type {Rule} */
 const bitmaps = (what) => takes("drawing")(what) && what.run?.network === "cnn";
