@@ -113,11 +113,16 @@ def test_the_keyboard_says_where_a_race_starts_and_one_that_flew_off_has_not_won
     page = open_page(studio, "#/digits/-/train/race?surface=beale&who=sgd,adam&steps=50")
     page.wait_for_selector(".standing tbody tr")
     start = page.get_by_label("x", exact=True)
+    start.evaluate("field => { field.dataset.old = true }")
     start.fill("2.5")
     start.press("Enter")
     page.wait_for_function("() => location.hash.includes('start=2.5,')")
-    settled(page)
-    assert page.get_by_label("x", exact=True).evaluate("field => field === document.activeElement")
+    page.wait_for_function(  # the fields are made anew
+        """() => {
+            const { labels, dataset } = document.activeElement;
+            return labels?.[0]?.innerText.trim() === "x" && !dataset.old;
+        }"""
+    )
     pace = page.get_by_label("learning rate of sgd")
     pace.fill("1000")  # the first of the racers
     pace.press("Enter")
