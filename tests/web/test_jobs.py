@@ -20,7 +20,7 @@ from pellucid.run import Run
 from pellucid.verbs import albums
 from pellucid.verbs.train import train
 from pellucid.verbs.trained import open_trained
-from pellucid.web.events import Tail
+from pellucid.web.events import Tail, last_line
 from pellucid.web.jobs import Jobs, outcome
 from pellucid.web.library import Library
 from pellucid.web.trainings import list_runs
@@ -262,6 +262,17 @@ def test_a_tail_gives_whole_lines_once_and_tells_when_lines_are_gone(tmp_path):
     with log.open("ab") as file:
         file.write(b"C\n")
     assert tail.new() == ([b"C"], False)
+
+
+def test_the_last_line_of_a_log_is_found_however_long_it_is(tmp_path):
+    for lengths in ([10], [9000], [20, 5000], [9000, 20], [5000, 300_000]):
+        lines = [json.dumps({"step": number, "layers": "x" * n}) for number, n in enumerate(lengths)]
+        (tmp_path / "log").write_text("".join(line + "\n" for line in lines) + '{"step": torn')
+        assert last_line(tmp_path / "log").decode() == lines[-1]
+    for nothing in ("", "x" * 9000, "no json\n"):
+        (tmp_path / "log").write_text(nothing)
+        assert last_line(tmp_path / "log") == b""
+    assert last_line(tmp_path / "none") == b""
 
 
 def test_a_killed_job_is_told_as_killed(tmp_path):
