@@ -144,6 +144,7 @@ def test_a_studio_that_is_killed_neither_stops_the_training_nor_loses_the_page(t
         page.fill("[name=epochs]", "100000")
         page.click("text=Start training")
         page.wait_for_selector(".line .raw", timeout=60_000)
+        page.wait_for_selector(".figure:has-text('step') small:has-text('of')")
         run = studio.runs / page.evaluate("location.hash.split('/')[2]")
         studio.kill(signal.SIGKILL)
         before = steps_of(run)

@@ -34,6 +34,7 @@ class Cockpit {
     this.drawn = 0;
     this.parts = Object.fromEntries(["head", "alarm", "figures", "scores", "line", "moment", "layers", "settings"].map((name) => [name, h("div", { class: `cockpit-${name}` })]));
     this.values = {};
+    this.notes = {}; // beside the values, by the same names
     this.loss = h("p-curve");
     this.rate = h("p-curve");
     put(element, this.parts.alarm, h("section", { class: "panel" }, this.parts.head, this.parts.figures), this.lossPanel(), this.parts.line, this.parts.moment, this.parts.scores, this.parts.layers, this.parts.settings);
@@ -231,9 +232,12 @@ class Cockpit {
   figure(name, value, ref, format, note = null) {
     if (!this.values[name]) {
       this.values[name] = number(value, ref, format);
+      this.notes[name] = h("small");
       if (!this.parts.figures.querySelector(".figures")) put(this.parts.figures, h("div", { class: "figures" }));
-      this.parts.figures.querySelector(".figures").append(h("div", { class: "figure" }, h("span", { class: "name" }, name), h("span", { class: "score" }, h("b", {}, this.values[name]), h("small", {}, " ", note))));
+      this.parts.figures.querySelector(".figures").append(h("div", { class: "figure" }, h("span", { class: "name" }, name), h("span", { class: "score" }, h("b", {}, this.values[name]), " ", this.notes[name])));
     }
+    const known = this.notes[name].textContent;
+    if (h("small", {}, note).textContent !== known) put(this.notes[name], note);
     this.values[name].show(value, ref, { format });
   }
 }
