@@ -163,6 +163,18 @@ def test_a_studio_that_is_killed_neither_stops_the_training_nor_loses_the_page(t
         studio.kill(signal.SIGTERM)
 
 
+def test_a_training_that_diverges_says_why_and_not_that_it_goes_on(studio, open_page):
+    page = open_page(studio)
+    fields = {"optimizer": "sgd", "learning_rate": 1e12, "evaluate_every": 1}
+    start = """async fields => (await import("/static/api.js")).api.start("digits", "tiny", fields)"""
+    run = page.evaluate(start, fields)["id"]
+    go(page, f"#/digits/{run}/train/watch")
+    page.wait_for_selector("[role=alert]:has-text('the loss is')", timeout=60_000)
+    assert text(page, "main h2") == "Paused"
+    assert (studio.runs / run / "resume").is_dir()
+    assert "goes on exactly" not in page.inner_text("main")
+
+
 def test_a_task_of_one_file_has_its_pages_without_any_code_for_the_web(studio, open_page):
     page = open_page(studio, "#/shapes/-/look/data")
     assert page.locator(".sheet th").all_inner_texts() == ["circle", "square", "triangle"]

@@ -74,9 +74,10 @@ class Cockpit {
   }
 
   status(status) {
-    const before = this.run.status;
+    const stands = ({ status, jobs }) => `${status} ${jobs?.train?.state}`;
+    const before = stands(this.run);
     this.run = { ...this.run, ...status };
-    if (before !== this.run.status || (status.task && !this.run.training)) {
+    if (before !== stands(this.run) || (status.task && !this.run.training)) {
       this.head();
       this.context.refresh().catch(() => {});
       this.learn().catch(() => {});
@@ -102,8 +103,10 @@ class Cockpit {
     }[run.status];
     const next = run.status === "finished" ? h("a", { class: "button", href: this.context.link({ step: "test", view: null }) }, "Test it") : null;
     this.bar = h("progress", { max: run.steps || 1, value: run.step || 0, "aria-label": "steps done" });
-    const stands = { paused: "Its state is saved; it goes on exactly where it was.", stopped: run.message ?? "It ended before anything was saved." };
-    const note = stands[run.status] ? h("span", { class: "fine" }, stands[run.status]) : null;
+    const ended = { paused: "Its state is saved; it goes on exactly where it was.", stopped: "It ended before anything was saved." }[run.status];
+    const failed = ended && run.jobs?.train?.state === "failed";
+    const note = ended && !failed ? h("span", { class: "fine" }, ended) : null;
+    put(this.parts.alarm, failed ? h("p", { class: "alarm", role: "alert" }, run.jobs.train.message) : null);
     this.problem = h("div", {});
     put(this.parts.head, h("div", { class: "row" }, h("div", { role: "status" }, h("h2", {}, words[run.status] ?? run.status)), this.bar, buttons, next, note), this.problem);
   }
@@ -146,9 +149,6 @@ class Cockpit {
     this.look();
     this.bar.max = run.steps || 1;
     this.bar.value = log.steps.at(-1) ?? run.step ?? 0;
-    const bad = log.bad;
-    const shown = this.parts.alarm.childElementCount > 0;
-    if (bad !== null && !shown) put(this.parts.alarm, h("p", { class: "alarm", role: "alert" }, "The loss stopped being a number at step ", number(bad, `${run.id}/progress.jsonl[step]`, "int"), ". The weights from then on are useless. A smaller learning rate or --clip 1 usually helps."));
   }
 
   scoreLine(name, title = name) {
