@@ -16,6 +16,7 @@ import torch
 from commands import environment
 
 from pellucid import config, media, tasks
+from pellucid.errors import UsageError
 from pellucid.run import Run
 from pellucid.verbs import albums
 from pellucid.verbs.train import train
@@ -395,6 +396,16 @@ def test_a_training_that_gets_its_directory_while_runs_are_listed_is_in_the_list
 
     monkeypatch.setattr(library, "paths", paths)
     assert [one["id"] for one in list_runs(library, work)].count("tried") == 1
+
+
+def test_the_copy_of_an_earlier_version_is_not_taken_for_a_released_model(tmp_path):
+    work = Jobs(Library(tmp_path / "runs"))
+    copy = shutil.copytree(released()["digits/mlp"], tmp_path / "runs" / "released-digits-mlp")
+    (copy / "weights.safetensors").write_bytes(b"of before the upgrade")
+    for start in (work.export, work.evaluate):
+        with pytest.raises(UsageError, match=r"released-digits-mlp is not a copy of .*; move it away"):
+            start("zoo.digits.mlp")
+    assert not list(work.folder.glob("*.log"))
 
 
 @pytest.mark.parametrize("name", ["tried%00", "%2e%2e", "nobody", "-tried", "a%20b"])

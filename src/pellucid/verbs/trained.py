@@ -151,11 +151,20 @@ def copied(trained: Trained) -> Trained:
     """
     path = trained.run.path
     copy = RUNS / f"released-{path.parent.name}-{path.name}"
+    require_copy(path, copy)
+    return replace(trained, run=Run.open(copy))
+
+
+def require_copy(path: Path, copy: Path) -> None:
+    """Copy a released model, or see that it was copied as it is here now.
+
+    Raises:
+        UsageError: something else lies where the copy would be, such as that of an earlier version.
+    """
     if not copy.exists():
         shutil.copytree(path, copy)
     if (copy / WEIGHTS).read_bytes() != (path / WEIGHTS).read_bytes():
-        raise UsageError(f"{copy} is not a copy of {path}; move it away, or give --no-report")
-    return replace(trained, run=Run.open(copy))
+        raise UsageError(f"{copy} is not a copy of {path}, which may be of another version; move it away")
 
 
 def restored(run: Run, kind: type[Task] | None = None) -> Task:

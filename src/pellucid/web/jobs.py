@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +25,7 @@ from typing import Any
 import pellucid
 from pellucid.lock import holder, taken
 from pellucid.run import LOCK, Run
+from pellucid.verbs.trained import require_copy
 from pellucid.web.library import RELEASED, Library, is_name, is_run
 from pellucid.web.refusals import Refusal, tellable
 
@@ -181,8 +181,7 @@ class Jobs:
         if not run.startswith(RELEASED):
             return run
         copy = "released-" + run.removeprefix(RELEASED).replace(".", "-")
-        if not (self.library.runs / copy).exists():
-            shutil.copytree(path, self.library.runs / copy)
+        require_copy(path, self.library.runs / copy)
         return copy
 
     def _is_known(self, run: str) -> bool:
