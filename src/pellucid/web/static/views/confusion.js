@@ -40,8 +40,8 @@ function draw(element, context, scores, ref) {
 }
 
 function matrix({ confusion, classes, n }, ref, open) {
-  const worst = Math.max(1, ...confusion.flatMap((row, r) => row.filter((_, c) => r !== c)));
-  const most = Math.max(1, ...confusion.map((row, r) => row[r]));
+  const worst = confusion.reduce((most, row, r) => row.reduce((a, b, c) => (r === c ? a : Math.max(a, b)), most), 1);
+  const most = confusion.reduce((a, row, r) => Math.max(a, row[r]), 1);
   const cell = (count, r, c) => {
     const right = r === c;
     const place = right ? 0.5 - 0.42 * (count / most) : 0.5 + 0.38 * Math.sqrt(count / worst);

@@ -17,7 +17,7 @@ export default {
 };
 
 function draw(scores, ref, { run }, others) {
-  const command = (scores.command || `pellucid evaluate ${run.id}`).replace(/^pellucid evaluate .*\//, (text) => text);
+  const command = scores.command || `pellucid evaluate ${run.id}`;
   const help = "With other test samples the score would be a little different. The 95 % interval says how much: two networks whose intervals overlap widely are not told apart by this test.";
   const big = Object.entries(scores.scores).map(([name, entry]) => h("div", { class: "figure" }, h("span", { class: "name" }, name), score(entry, ref(`scores,${name}`), format(name))));
   return [
