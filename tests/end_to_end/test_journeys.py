@@ -6,6 +6,8 @@ import time
 
 from studio import Studio, go, settled
 
+from pellucid.run import Run
+
 PICTURE = "docs/pictures/photo.jpg"
 
 
@@ -46,6 +48,20 @@ def test_a_newcomer_looks_trains_tests_and_uses_without_leaving_the_page(studio,
     go(page, f"#/digits/{run}/test/mistakes")
     wrong = scores["n"] - sum(row[i] for i, row in enumerate(scores["confusion"]))
     assert wrong == number_of(text(page, "[data-ref$='mistakes[n]']"))
+
+    opened = Run.open(studio.runs / run)
+    tensors, kept = opened.weights()
+    opened.save_weights(tensors, step=kept["step"] + 1, scores=kept["scores"])  # as a resumed training does
+    page.click("#steps >> text=Explain")
+    page.click("#steps >> text=Test")
+    page.wait_for_selector("button:has-text('Test again')")
+    settled(page)
+    assert number_of(text(page, "main [data-ref$='[evaluate,step]']")) == scores["step"] == kept["step"]
+    assert text(page, "main h2") == "On the test set"
+    page.click("[data-key=view-mistakes]")
+    page.wait_for_selector(".alarm:has-text('test it again')")
+    page.wait_for_selector("#side [aria-current] + .numbers:has-text('step')")
+    opened.save_weights(tensors, step=kept["step"], scores=kept["scores"])
 
     page.click("#steps >> text=Use")
     page.click("[data-key=view-use]")

@@ -6,6 +6,7 @@ import torch
 
 from pellucid import config, media, sound, tasks
 from pellucid.datasets import doodle, tokens
+from pellucid.run import Run
 from pellucid.verbs.evaluate import evaluate
 from pellucid.verbs.scene import name_of
 from pellucid.verbs.train import train
@@ -49,6 +50,12 @@ def worst(tested, run):
     index = found["mistakes"][0]["index"]
     raw = trained.task.data().test()[torch.tensor([index])][0][0].numpy()
     return found["mistakes"][0], tested.get(f"/runs/{run}/mistakes/{index}/sample"), raw, trained
+
+
+def test_an_evaluation_says_of_which_step_its_weights_are(tested):
+    for run in RUNS:
+        step = Run.open(tested.runs / run).weights()[1]["step"]
+        assert tested.get(f"/runs/{run}/scores").body["evaluate"]["step"] == step > 0
 
 
 def test_a_mistaken_text_is_read(tested):

@@ -42,9 +42,14 @@ class Ready:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained(Ready):
-    """A network with the run it was read from; a released model is a run too."""
+    """A network with the run it was read from; a released model is a run too.
+
+    Attributes:
+        step: of the training, whose weights these are.
+    """
 
     run: Run
+    step: int
 
 
 def open_trained(
@@ -85,7 +90,8 @@ def open_trained(
         raise RunError(f"{run.path}: the weights {broken[0]} hold NaN or infinity; train again")
     network = task.model(run.facts)
     network.load_state_dict({name: tensor.to(mine[name].dtype) for name, tensor in weights.items()})
-    return Trained(run=run, task=task, facts=facts, network=network.eval().requires_grad_(False))
+    network.eval().requires_grad_(False)
+    return Trained(run=run, step=saved["step"], task=task, facts=facts, network=network)
 
 
 def moment_of(identifier: str) -> tuple[str, int | None]:

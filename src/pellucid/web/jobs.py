@@ -98,8 +98,16 @@ class Jobs:
                 os.kill(pid, signal.SIGINT)
 
     def evaluate(self, run: str) -> str:
-        """Start the test of a run and return its identifier; of a released model, that of its copy."""
+        """Start the test of a run and return its identifier; of a released model, that of its copy.
+
+        Raises:
+            Refusal: it is training, so that its weights are still to change.
+        """
         run = self._own(run)
+        if self.trains(run, self.library.path(run)):
+            raise Refusal(
+                409, "running", "this network is still training; pause it, or test it when it is done"
+            )
         place = self._place(run)
         self._work(run, "evaluate", ["evaluate", place, *self._task_of(Run.open(self.library.path(run)))])
         return run

@@ -12,13 +12,14 @@ from pellucid.errors import PellucidError
 from pellucid.media import grid_of
 from pellucid.run import DOCUMENTS, Run
 from pellucid.tasks import network_of
+from pellucid.verbs import scored
 from pellucid.verbs.trained import WEIGHTS
 from pellucid.web.events import last_line
 from pellucid.web.jobs import Jobs
 from pellucid.web.library import RELEASED, Library
 from pellucid.web.refusals import Refusal, tellable
 
-FILES = (*DOCUMENTS, "environment.json", "scores.json")
+FILES = (*DOCUMENTS, "environment.json", "scores.json", WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Told:
     training: dict[str, Any]
     finished: bool
     scores: dict[str, Any]
+    outdated: int | None  # the step whose weights the scores are of, where the run has others by now
 
 
 def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
@@ -57,6 +59,7 @@ def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
         "step": last.get("step", 0),
         "steps": steps(told.training, last),
         "scores": told.scores,
+        "outdated": told.outdated,
         "jobs": outcomes,
         "message": next((said["message"] for said in outcomes.values() if "message" in said), None),
     }
@@ -71,13 +74,15 @@ def tell(library: Library, path: Path) -> Told:
 
     def read() -> Told:
         run = Run.open(path)
+        found = scored.evaluation(run)
         return Told(
             task=run.task.get("task"),
             network=network_of(run.task),
             grid=grid(library, run),
             training=run.training,
             finished=run.finished,
-            scores=((run.scores() or {}).get("evaluate") or {}).get("scores", {}),
+            scores=found.get("scores", {}),
+            outdated=scored.outdated(run, found),
         )
 
     whole = (path / "progress.jsonl").exists()
@@ -95,6 +100,7 @@ def absent(name: str, said: dict[str, Any]) -> dict[str, Any]:
         "step": 0,
         "steps": None,
         "scores": {},
+        "outdated": None,
         "released": name.startswith(RELEASED),
         "created": None,
         "jobs": {"train": said} if said else {},

@@ -51,5 +51,8 @@ function figure(run) {
     return h("progress", { max: run.steps, value: run.step, "aria-label": `${run.id}: steps done` });
   }
   const accuracy = run.scores?.accuracy;
-  return accuracy ? h("small", { class: "numbers" }, number(accuracy.value, `${run.id}/scores.json[evaluate,scores,accuracy,value]`, "percent2")) : null;
+  if (!accuracy) return null;
+  const ref = (path) => `${run.id}/scores.json[evaluate,${path}]`;
+  const old = run.outdated === null ? null : [h("br"), "step ", number(run.outdated, ref("step"), "int")];
+  return h("small", { class: "numbers" }, number(accuracy.value, ref("scores,accuracy,value"), "percent2"), old);
 }
