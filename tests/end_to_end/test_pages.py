@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -198,6 +199,25 @@ def test_the_confusion_matrix_sums_to_the_test_set_and_a_cell_opens_its_images(s
             "n => document.querySelectorAll('.thumbs img').length === n", arg=int(label.split()[0])
         )
     assert page.errors == []
+
+
+def test_a_damaged_run_says_what_is_wrong_with_it_in_every_step(studio, open_page):
+    for name, file in (("spoilt", "facts.json"), ("lost", "task.json")):
+        shutil.copytree(studio.runs / "small", studio.runs / name)
+        (studio.runs / name / file).write_text("{")
+    try:
+        page = open_page(studio, "#/digits/spoilt/train/watch", fresh=True)
+        for step in ("train", "test", "explain", "use"):
+            go(page, f"#/digits/spoilt/{step}")
+            assert "facts.json was changed" in page.inner_text("main [role=alert]")
+            assert page.locator("main form").count() == 0
+        assert "damaged" in page.inner_text("#side [data-key=run-spoilt]")
+        assert page.locator("#side h2").all_inner_texts() == ["Tasks", "Runs without a task"]
+        assert "task.json was changed" in page.inner_text("#side .lost li:has-text('lost')")
+        assert complaints(page) == []
+    finally:
+        for name in ("spoilt", "lost"):
+            shutil.rmtree(studio.runs / name)
 
 
 def test_the_gallery_holds_every_mistake(studio, open_page):

@@ -202,6 +202,7 @@ def test_a_training_of_the_terminal_is_seen_and_stopped_and_a_failure_told(folde
         assert studio.until("mine", lambda line: line["status"] == "paused")["step"] > 0
         failed = studio.until(failing, lambda line: line["status"] == "stopped")
         assert "cuda:9" in failed["message"]
+        assert failed["task"] == "digits"
         assert str(folder) not in json.dumps(failed)
         shutil.rmtree(folder / "runs" / "mine")
         assert "mine" not in [line["id"] for line in studio.ask("GET", "/runs")[1]]
@@ -348,9 +349,15 @@ def test_whatever_becomes_of_a_run_its_line_says_at_once(line):
     facts, before = (path / "facts.json").read_bytes(), (path / "facts.json").stat()
     (path / "facts.json").write_bytes(facts.replace(b"a", b"b"))  # in place, as long, and of the same time
     os.utime(path / "facts.json", ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert line()["status"] == "damaged"
+    assert (line()["status"], line()["task"]) == ("damaged", "digits")
     (path / "facts.json").write_bytes(facts)
     assert line()["status"] == "finished"
+    task = (path / "task.json").read_bytes()
+    for spoilt in (b"", b"[1]", b'{"task": 3}', b"\xff"):
+        (path / "task.json").write_bytes(spoilt)
+        assert (line()["status"], line()["task"]) == ("damaged", None)
+        assert line()["message"].startswith("task.json was changed")
+    (path / "task.json").write_bytes(task)
     (path / "progress.jsonl").rename(path.parent / "log")
     assert line()["status"] == "damaged"
     (path.parent / "log").rename(path / "progress.jsonl")

@@ -150,6 +150,11 @@ class Jobs:
                 found[run] = said
         return found
 
+    def task_at_start(self, run: str) -> str | None:
+        """Return the task with which the training of a run was started here."""
+        reference = (self._record(run, "train").get("words") or [None, None])[1]
+        return next((task for task in self.library.tasks() if self._reference(task) == reference), None)
+
     def _work(self, run: str, kind: str, words: list[str]) -> None:
         with self._lock:
             self._require_room()

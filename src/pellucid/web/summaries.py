@@ -41,13 +41,13 @@ def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
     Its status: "running", by whomever; "finished"; "paused", resume goes on; "stopped" before anything was
     saved; "damaged".
     """
-    found = absent(name, {})
+    found = absent(jobs, name, {})
     with suppress(OSError):
         found["created"] = (path / "task.json").stat().st_mtime
     try:
         told = tell(jobs.library, path)
     except PellucidError as error:
-        return {**found, "status": "damaged", "message": tellable(str(error))}
+        return {**found, "task": named(path), "status": "damaged", "message": tellable(str(error))}
     last = json.loads(last_line(path / "progress.jsonl") or b"{}")
     outcomes = jobs.outcomes(name)
     return {
@@ -89,11 +89,19 @@ def tell(library: Library, path: Path) -> Told:
     return library.unchanged(("told", whole), [path / name for name in FILES], read)
 
 
-def absent(name: str, said: dict[str, Any]) -> dict[str, Any]:
+def named(path: Path) -> str | None:
+    """Return what a damaged run's task.json calls its task, if it can be read so far."""
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        name = json.loads((path / "task.json").read_bytes())["task"]
+        return name if isinstance(name, str) else None
+    return None
+
+
+def absent(jobs: Jobs, name: str, said: dict[str, Any]) -> dict[str, Any]:
     """Return the line of a training whose directory is not there yet, or never will be."""
     return {
         "id": name,
-        "task": None,
+        "task": jobs.task_at_start(name) if said else None,
         "network": None,
         "grid": None,
         "status": "running" if said.get("state") == "running" else "stopped",

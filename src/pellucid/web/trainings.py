@@ -39,14 +39,14 @@ def list_runs(shelf: Shelf, work: Work) -> list[dict[str, Any]]:
     """List the runs, the trainings that just start or could not, and the released models."""
     starting = work.without_run()  # first: what gets its directory meanwhile is in the other list
     found = {run: summary(work, run, path) for run, path in shelf.paths().items()}
-    return [*(absent(run, said) for run, said in starting.items() if run not in found), *found.values()]
+    return [*(absent(work, run, said) for run, said in starting.items() if run not in found), *found.values()]
 
 
 @router.get("/runs/{run}")
 def read_run(run: str, shelf: Shelf, work: Work) -> dict[str, Any]:
     """Return all that a run says of itself."""
     starting = work.without_run()
-    return absent(run, starting[run]) if run in starting else details(work, run, shelf.path(run))
+    return absent(work, run, starting[run]) if run in starting else details(work, run, shelf.path(run))
 
 
 @router.post("/runs", status_code=202)
@@ -133,7 +133,9 @@ async def events(
     def status() -> dict[str, Any]:
         try:
             starting = work.without_run()
-            return absent(run, starting[run]) if run in starting else summary(work, run, shelf.path(run))
+            return (
+                absent(work, run, starting[run]) if run in starting else summary(work, run, shelf.path(run))
+            )
         except (Refusal, PellucidError):
             return {"id": run, "status": "deleted"}
 

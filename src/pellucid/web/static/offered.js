@@ -7,7 +7,9 @@
 import { runOf } from "./lens.js";
 
 /** @type {Rule} */
-const opens = ({ run }) => Boolean(run) && run.status !== "damaged";
+const damaged = ({ run }) => run?.status === "damaged";
+/** @type {Rule} */
+const opens = (what) => Boolean(what.run) && !damaged(what);
 /** Its answer is a score for each class, of which softmax makes probabilities. @type {Rule} */
 const classes = ({ task }) => task.gives === "classes";
 /** A sample is one grid of bytes. @type {Rule} */
@@ -28,6 +30,8 @@ const OFFERED = {
   pixels: meant(grid),
   flatten: meant(takes("image")),
   graph: meant(),
+  damaged,
+  start: (what) => !damaged(what),
   watch: opens,
   gradient: meant(classes),
   scores: opens,

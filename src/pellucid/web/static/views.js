@@ -12,6 +12,7 @@ import { draw, flatten, gradient, graph, kernel, layers, match, pixels, play, ra
 import calibration from "./views/calibration.js";
 import compare from "./views/compare.js";
 import confusion from "./views/confusion.js";
+import damaged from "./views/damaged.js";
 import data from "./views/data.js";
 import mistakes from "./views/mistakes.js";
 import robustness from "./views/robustness.js";
@@ -28,6 +29,7 @@ export const views = [
   flatten,
   graph,
   // train
+  ...damaged,
   start,
   watch,
   gradient,
