@@ -225,7 +225,7 @@ def test_the_gallery_holds_every_mistake(studio, open_page):
     scores = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/scores"))["evaluate"]
     page.click("text=Show all")
     wrong = round(scores["n"] * (1 - scores["scores"]["accuracy"]["value"]))
-    assert page.locator(".mistakes > li").count() == wrong
+    page.wait_for_function("n => document.querySelectorAll('.mistakes > li').length === n", arg=wrong)
     losses = [
         float(text) for text in page.locator(".mistakes li div:has-text('loss') p-number").all_inner_texts()
     ]
@@ -233,8 +233,14 @@ def test_the_gallery_holds_every_mistake(studio, open_page):
     said = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/mistakes?count=1000"))
     assert page.locator(".mistakes .doubtful").count() == sum(one["doubtful"] for one in said["mistakes"])
     page.click("text=only doubtful labels")
-    page.locator(".mistakes .doubtful").first.wait_for()
-    assert page.locator(".mistakes > li").count() == page.locator(".mistakes .doubtful").count() > 0
+    page.wait_for_selector("[role=status]:has-text(' such among ')")
+    doubtful = page.locator(".mistakes .doubtful").count()
+    assert page.locator(".mistakes > li").count() == doubtful > 0
+    worst = page.locator(".mistakes li b >> nth=1").inner_text()
+    page.select_option("label:has-text('it is') select", worst)
+    page.wait_for_function("n => document.querySelectorAll('.mistakes > li').length < n", arg=doubtful)
+    fitting = [one for one in said["mistakes"] if one["doubtful"] and one["true"] == worst]
+    assert page.locator(".mistakes > li").count() == len(fitting) > 0
     page.locator("text=most alike").first.click()
     page.locator(".alike img").nth(4).wait_for()
     assert page.locator(".alike img").count() == 5

@@ -111,7 +111,7 @@ class Tested:
     samples: Any = field(repr=False)
     temperature: float = 1.0
 
-    @property
+    @cached_property
     def predicted(self) -> np.ndarray:
         """The answers: ``(N,)`` classes."""
         return self.probabilities.argmax(1)
@@ -121,6 +121,11 @@ class Tested:
         """The probabilities at the temperature: ``(N, K)``."""
         shares = self.probabilities ** (1 / self.temperature)
         return shares / shares.sum(1, keepdims=True)
+
+    @cached_property
+    def doubtful(self) -> np.ndarray:
+        """Whether each label is doubtful: ``(N,)``."""
+        return metrics.doubtful(self.calibrated, self.targets)
 
     def sample(self, index: int) -> np.ndarray:
         """Return one raw sample."""

@@ -10,8 +10,8 @@ import torch
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from pellucid import media, metrics
-from pellucid.errors import DataError
+from pellucid import media
+from pellucid.errors import DataError, near
 from pellucid.run import Run
 from pellucid.verbs import albums
 from pellucid.verbs.evaluate import Tested, tested
@@ -29,6 +29,9 @@ REPORT_POLICY = (
 
 router = APIRouter(prefix="/api/v1", tags=["results"])
 Shelf = Annotated[Library, Depends(library)]
+Start = Annotated[int, Query(ge=0, le=10**9)]
+Count = Annotated[int, Query(ge=1, le=MOST_SHOWN)]
+Name = Annotated[str | None, Query(max_length=200, description="of a class")]
 
 
 @router.get("/runs/{run}/scores")
@@ -45,31 +48,65 @@ def others(run: str, shelf: Shelf) -> list[dict[str, Any]]:
 
 @router.get("/runs/{run}/mistakes")
 def mistakes(
-    run: str, shelf: Shelf, count: Annotated[int, Query(ge=1, le=MOST_SHOWN)] = 100
+    run: str,
+    shelf: Shelf,
+    start: Start = 0,
+    count: Count = 100,
+    true: Name = None,
+    predicted: Name = None,
+    doubtful: bool = False,
 ) -> dict[str, Any]:
-    """List the mistakes on the test set, the worst by loss first; n is how many there are in all."""
+    """List the mistakes on the test set, the worst by loss first, or some of them: of a class, as a class.
+
+    n is how many there are in all, chosen how many of them are asked for; true and predicted are the classes
+    that there are in all.
+    """
     found, names = test_of(run, shelf), Run.open(shelf.path(run)).facts["classes"]
     wrong = np.flatnonzero(found.predicted != found.targets)
     wrong = wrong[np.argsort(found.probabilities[wrong, found.targets[wrong]], kind="stable")]
-    doubtful = metrics.doubtful(found.calibrated, found.targets)
-    listed = []
-    for index in wrong[:count].tolist():
-        chances = found.probabilities[index]
-        order = np.argsort(-chances, kind="stable")
-        second = names[int(order[1])] if len(order) > 1 else None
-        listed.append(
-            {
-                "index": index,
-                "true": names[int(found.targets[index])],
-                "predicted": names[int(order[0])],
-                "second": second,
-                "probability": float(chances[order[0]]),
-                "probability_of_true": float(chances[found.targets[index]]),
-                "doubtful": bool(doubtful[index]),
-            }
-        )
-    counts = {"n": len(wrong), "of": len(found.targets), "doubtful": int(doubtful.sum())}
-    return {**counts, "mistakes": listed}
+    targets, answers = found.targets[wrong], found.predicted[wrong]
+    chosen = np.ones(len(wrong), bool)
+    if true is not None:
+        chosen &= targets == class_number(true, names)
+    if predicted is not None:
+        chosen &= answers == class_number(predicted, names)
+    if doubtful:
+        chosen &= found.doubtful[wrong]
+    ranks = np.flatnonzero(chosen)
+    return {
+        "n": len(wrong),
+        "of": len(found.targets),
+        "doubtful": int(found.doubtful.sum()),
+        "chosen": len(ranks),
+        "true": [names[i] for i in np.unique(targets)],
+        "predicted": [names[i] for i in np.unique(answers)],
+        "mistakes": [
+            {"rank": rank, **told(found, int(wrong[rank]), names)}
+            for rank in ranks[start : start + count].tolist()
+        ],
+    }
+
+
+def told(found: Tested, index: int, names: list[str]) -> dict[str, Any]:
+    """Return one mistake as JSON."""
+    chances, true = found.probabilities[index], int(found.targets[index])
+    order = np.argsort(-chances, kind="stable")
+    return {
+        "index": index,
+        "true": names[true],
+        "predicted": names[int(order[0])],
+        "second": names[int(order[1])] if len(order) > 1 else None,
+        "probability": float(chances[order[0]]),
+        "probability_of_true": float(chances[true]),
+        "doubtful": bool(found.doubtful[index]),
+    }
+
+
+def class_number(name: str, names: list[str]) -> int:
+    """Return the number of a class."""
+    if name not in names:
+        raise Refusal(404, "class", f'no class "{name[:80]}".{near(name[:80], names)}')
+    return names.index(name)
 
 
 @router.get("/runs/{run}/mistakes/{index}/sample", response_class=Response)
@@ -136,11 +173,16 @@ def shown(opened: Opened, raw: np.ndarray) -> Response:
 
 
 @router.get("/runs/{run}/cell/{true}/{predicted}")
-def cell(run: str, true: int, predicted: int, shelf: Shelf) -> dict[str, Any]:
-    """Return which test samples of class number ``true`` were answered with class number ``predicted``."""
+def cell(
+    run: str, true: int, predicted: int, shelf: Shelf, start: Start = 0, count: Count = MOST_SHOWN
+) -> dict[str, Any]:
+    """Return which test samples of class number ``true`` were answered with class number ``predicted``.
+
+    n is how many there are in all.
+    """
     found = test_of(run, shelf)
     inside = np.flatnonzero((found.targets == true) & (found.predicted == predicted))
-    return {"n": len(inside), "indices": inside[:MOST_SHOWN].tolist()}
+    return {"n": len(inside), "indices": inside[start : start + count].tolist()}
 
 
 def test_of(run: str, shelf: Library) -> Tested:

@@ -51,7 +51,7 @@ export const api = {
   start: (task, setting, fields) => post(address("runs"), { task, setting, fields }),
   act: (run, verb, body = {}) => post(address("runs", run, verb), body),
   scores: (run) => get(address("runs", run, "scores")),
-  cell: (run, truth, predicted) => get(address("runs", run, "cell", truth, predicted)),
+  cell: (run, truth, predicted, query) => get(address("runs", run, "cell", truth, predicted), query),
   predict: (run, body, options) => post(address("runs", run, "predict"), body, options),
   events,
 };
