@@ -1,6 +1,7 @@
 """The studio speaks and listens: what can be said, saying it, recordings as WAV, and what is refused."""
 
 import base64
+import contextlib
 from urllib.parse import urlencode
 
 import numpy as np
@@ -13,6 +14,7 @@ from pellucid.sampling import Draw
 from pellucid.verbs import speech, utterance
 from pellucid.verbs.train import train
 from pellucid.web import app as studio
+from pellucid.web.inside import scenes
 
 from .conftest import TOKEN, Served
 
@@ -130,6 +132,21 @@ def test_what_is_watched_sounds_like_what_is_said_and_can_be_looked_into(speakin
     assert np.array_equal(mulaw.decode(decoded(found["codes"])), decoded(found["samples"]))
     inside = speaking.get(f"/runs/speech/tensor?sample={found['sample']}&node=raw").body
     assert (decoded(inside)[utterances.HEADER :] - 1).tolist() == decoded(found["codes"]).tolist()
+
+
+@pytest.mark.parametrize("what", ["say", "play/7.gif?seconds=1"])
+def test_what_takes_long_waits_for_its_turn_and_is_sent_away(speaking, monkeypatch, what):
+    speaking.get("/runs/speech/utterance?text=low")
+    monkeypatch.setattr(scenes, "PATIENCE", 0.05)
+    with contextlib.ExitStack() as turns:
+        for _ in range(scenes.AT_ONCE):
+            turns.enter_context(speaking.app.state.scenes.turn())
+        if what == "say":
+            found = speaking.post("/runs/speech/say", {"text": "low"})
+        else:
+            found = speaking.get(f"/runs/zoo.atari.pong/{what}")
+    assert (found.status, found.body["error"]["code"]) == (503, "busy")
+    assert found.headers["retry-after"] == "1"
 
 
 def test_an_utterance_is_drawn_once_however_often_it_is_asked_for(speaking, monkeypatch):
