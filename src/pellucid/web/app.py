@@ -37,6 +37,7 @@ from pellucid.web import (
     sounds,
     trainings,
 )
+from pellucid.web.described import Described
 from pellucid.web.guard import Guard
 from pellucid.web.jobs import Jobs
 from pellucid.web.library import Kept, Library, spare_the_collector
@@ -76,7 +77,7 @@ def create_app(
         names: further exact values of the Host header, such as "studio.school.example:8765".
     """
     counts: Counter[str] = Counter()
-    app = FastAPI(
+    app = Described(
         title=TITLE,
         version="1",
         docs_url=None,
