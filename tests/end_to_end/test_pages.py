@@ -213,7 +213,7 @@ def test_a_damaged_run_says_what_is_wrong_with_it_in_every_step(studio, open_pag
             assert page.locator("main form").count() == 0
         assert "damaged" in page.inner_text("#side [data-key=run-spoilt]")
         assert page.locator("#side h2").all_inner_texts() == ["Tasks", "Runs without a task"]
-        assert "task.json was changed" in page.inner_text("#side .lost li:has-text('lost')")
+        assert "task.json was changed" in page.inner_text("#side .strays li:has-text('lost')")
         assert complaints(page) == []
     finally:
         for name in ("spoilt", "lost"):

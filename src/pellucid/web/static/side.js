@@ -22,7 +22,7 @@ export function drawSide(side, known, place) {
 function without(runs) {
   const said = ({ task, status, message }) => message ?? (task ? `its task ${task} is not one of this studio's; start it with --task FILE.py` : status);
   const items = runs.map((run) => h("li", {}, h("span", { class: "name" }, run.id), h("small", {}, said(run))));
-  return [h("h2", {}, "Runs without a task"), h("ul", { class: "runs lost" }, items)];
+  return [h("h2", {}, "Runs without a task"), h("ul", { class: "runs strays" }, items)];
 }
 
 function item(task, runs, place) {

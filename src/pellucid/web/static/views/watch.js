@@ -214,7 +214,8 @@ class Cockpit {
   figures() {
     const { log, run } = this;
     const last = log.steps.length - 1;
-    if (last < 0) return put(this.parts.figures, h("p", { class: "waiting" }, run.released ? "A released model comes without the log of its training." : "Waiting for the first steps ..."));
+    if (last < 0 && run.status === "running") return put(this.parts.figures, h("p", { class: "waiting" }, "Waiting for the first steps ..."));
+    if (last < 0) return put(this.parts.figures, h("p", { class: "fine" }, run.released ? "A released model comes without the log of its training." : "No step was made."));
     const pace = secondsPerStep(log);
     const speed = `${run.id}/speed.jsonl[seconds]`;
     const left = run.steps && pace && run.status === "running" ? (run.steps - log.steps[last]) * pace : null;
