@@ -6,6 +6,7 @@ const STEPS = ["train", "test", "explain", "use"];
 export default STEPS.map((step) => ({
   id: "damaged",
   title: "Damaged",
+  lead: "This run cannot be opened. Copy it whole from where it was made, or train again.",
   step,
   mount: (element, { run }) => put(element, h("p", { class: "alarm", role: "alert" }, run.message)),
 }));

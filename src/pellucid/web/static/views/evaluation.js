@@ -25,7 +25,7 @@ export async function withScores(element, context, draw) {
     return stop;
   }
   const begin = h("button", { type: "button", onclick: () => test() }, old ? "Test again" : "Test it now");
-  const why = old ? ["These scores are of the weights of step ", number(run.outdated, ref("step"), "int"), ". It learned on since, and has others now."] : "This network has not been tested yet.";
+  const why = old ? ["These scores are of the weights of step ", number(run.outdated, ref("step"), "int"), ". The network learned on since, and has others now."] : "This network has not been tested yet.";
   const when = run.status === "running" ? "It is still training. Test it when it is done." : null;
   const offer = h("div", { class: "panel empty" }, h("p", {}, why, " ", when), old ? null : h("p", {}, `The test ${noun(context)}s took part in no choice. They are opened once, here.`), begin);
   try {

@@ -44,6 +44,7 @@ async function draw(element, context, scores) {
   }
   async function rest() {
     const mine = turn;
+    all.disabled = true;
     try {
       while (mine === turn && !all.hidden) {
         const found = await ask(shown, MOST);
@@ -52,6 +53,7 @@ async function draw(element, context, scores) {
     } catch (error) {
       put(said, failure(error));
     }
+    all.disabled = false;
   }
   async function choose(name, value) {
     context.setState({ [name]: value });
