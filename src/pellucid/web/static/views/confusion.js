@@ -40,8 +40,7 @@ function draw(element, context, scores, ref) {
 }
 
 function matrix({ confusion, classes, n }, ref, open) {
-  const worst = confusion.reduce((most, row, r) => row.reduce((a, b, c) => (r === c ? a : Math.max(a, b)), most), 1);
-  const most = confusion.reduce((a, row, r) => Math.max(a, row[r]), 1);
+  const [worst, most] = largest(confusion);
   const cell = (count, r, c) => {
     const right = r === c;
     const place = right ? 0.5 - 0.42 * (count / most) : 0.5 + 0.38 * Math.sqrt(count / worst);
@@ -61,6 +60,13 @@ function matrix({ confusion, classes, n }, ref, open) {
   const grid = h("table", { class: "matrix" }, h("caption", { class: "unseen" }, "Confusion matrix: rows are true classes, columns predicted ones"), h("thead", {}, head), h("tbody", {}, rows), h("tfoot", {}, foot));
   roving(grid, "button.cell");
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, grid);
+}
+
+/** The largest counts off and on the diagonal, 1 at least. @param {number[][]} confusion */
+export function largest(confusion) {
+  const found = [1, 1];
+  confusion.forEach((row, r) => row.forEach((count, c) => (found[Number(r === c)] = Math.max(found[Number(r === c)], count))));
+  return found;
 }
 
 function pairs({ confusion, classes }, ref, open) {
