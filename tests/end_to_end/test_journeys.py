@@ -8,6 +8,20 @@ from studio import Studio, go, settled
 
 PICTURE = "docs/pictures/photo.jpg"
 
+DRAWN = """async () => {
+    // the picture under the pixels, in the sheet's colours
+    const sample = location.hash.match(/sample=valid:(\\d+)/)[1]
+    const { decode } = await import("/static/api.js")
+    const run = location.hash.split("/")[2]
+    const { raw } = await (await fetch(`api/v1/runs/${run}/pixels?sample=valid:${sample}`)).json()
+    const { values, shape: [height, width] } = decode(raw)
+    const canvas = Object.assign(document.createElement("canvas"), { width, height })
+    const image = new ImageData(width, height)
+    values.forEach((value, p) => image.data.set([255 - value, 255 - value, 255 - value, 255], 4 * p))
+    canvas.getContext("2d").putImageData(image, 0, 0)
+    return canvas.toDataURL()
+}"""
+
 
 def number_of(text):
     """Return a number as the page writes it."""
@@ -47,10 +61,25 @@ def test_a_newcomer_looks_trains_tests_and_uses_without_leaving_the_page(studio,
     wrong = scores["n"] - sum(row[i] for i, row in enumerate(scores["confusion"]))
     assert wrong == number_of(text(page, "[data-ref$='mistakes[n]']"))
 
+    go(page, f"#/digits/{run}/look/data")
+    looked = page.evaluate("document.querySelectorAll('.sheet canvas')[7].toDataURL()")
+    parts = json.loads(studio.get(f"api/v1/runs/{run}/look"))["splits"]
+    assert number_of(text(page, "[data-ref$='look[splits,valid]']")) == parts["valid"] < 1000
+    page.locator(".sheet a").nth(7).click()
+    page.wait_for_selector("h1:has-text('Pixels')")
+    settled(page)
+    assert page.evaluate(DRAWN) == looked
+
     page.click("#steps >> text=Use")
+    settled(page)
+    page.click("text=Copy a validation picture")
+    page.wait_for_selector(".bars:not([data-blank]), p-bars:not([data-blank])")
     page.click("[data-key=view-use]")
     page.wait_for_selector("h1:has-text('Try it')")
     settled(page)
+    page.click("text=Take one that it did not train on")
+    page.wait_for_selector(".said")
+    assert page.locator("main [role=alert]").count() == 0
     page.set_input_files("#picture", request.config.rootpath / PICTURE)
     page.wait_for_selector(".said")
     shares = [number_of(one) for one in page.locator(".bars p-number").all_inner_texts()]

@@ -80,6 +80,7 @@ def test_recordings_of_the_data_can_be_played_and_looked_at(speaking):
     assert found.bytes[:4] == b"RIFF"
     assert found.headers["content-type"] == "audio/wav"
     assert speaking.get("/tasks/speech/samples/99.wav?setting=tiny").status == 404
+    assert speaking.get("/runs/speech/samples/1.wav").bytes == found.bytes
     assert speaking.get("/tasks/digits/samples/1.wav?setting=tiny").status == 415
     assert "voices" in speaking.get("/tasks/speech/look?setting=tiny").body
     assert set(speaking.get("/tasks/words/look?setting=tiny").body["classes"]) == {"high", "low"}

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from pellucid import media, sound
 from pellucid.datasets import mulaw, script, utterances
 from pellucid.sampling import Draw
+from pellucid.task import Task
 from pellucid.verbs import speech
 from pellucid.web.bodies import body
 from pellucid.web.library import Library, library
@@ -88,17 +89,27 @@ def check_melody(melody: str) -> None:
 @router.get("/tasks/{task}/samples/{index}.wav", response_class=Response)
 def recording(task: str, index: int, shelf: Shelf, setting: str = "default") -> Response:
     """Return a validation recording as WAV."""
-    chosen = shelf.setting(task, setting)
-    if chosen.takes.kind not in ("sound", "script"):
+    return recorded(shelf, shelf.setting(task, setting), index)
+
+
+@router.get("/runs/{run}/samples/{index}.wav", response_class=Response)
+def recording_of(run: str, index: int, shelf: Shelf) -> Response:
+    """Return a validation recording of the data that a run learned from."""
+    return recorded(shelf, shelf.task_of(run), index)
+
+
+def recorded(shelf: Library, task: Task, index: int) -> Response:
+    """Return a validation recording of a task's data as WAV."""
+    if task.takes.kind not in ("sound", "script"):
         raise Refusal(415, "kind", "the samples of this task are not sounds")
-    data = shelf.data(chosen)
+    data = shelf.data(task)
     if not 0 <= index < len(data.valid):
         raise Refusal(404, "sample", f"expected 0 to {len(data.valid) - 1}")
     import torch
 
     raw = data.valid[torch.tensor([index])][0][0].numpy()
-    if chosen.takes.kind == "sound":
-        content, _ = media.shown(chosen.takes, raw, data.facts)
+    if task.takes.kind == "sound":
+        content, _ = media.shown(task.takes, raw, data.facts)
     else:
         wave = mulaw.decode(raw[utterances.HEADER :][raw[utterances.HEADER :] > 0] - 1)
         content = sound.wav(sound.Sound(wave, int(data.facts["rate_hz"])))
