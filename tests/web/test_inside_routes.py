@@ -191,7 +191,7 @@ def test_a_trace_names_the_float_its_bits_and_its_tensor(get, runs, run):
     assert float(found["exact"]) == float(value)
     assert found["bits"] == f"0x{int(value.view(np.uint32)):08x}"
     assert found["shape"] == [10]
-    assert found["command"].startswith("pellucid trace '")
+    assert found["command"].startswith(f"pellucid trace '{block['ref']}[7]' --runs ")
 
 
 def test_a_layers_trace_says_where_the_source_defines_it(get):
@@ -204,7 +204,7 @@ def test_a_layers_trace_says_where_the_source_defines_it(get):
 def test_the_terminal_traces_the_same_number(get, runs, monkeypatch, capsys):
     ref = get("runs/cnn-1/layers", sample=SAMPLE)["layers"][0]["after"]["ref"] + "[0,1,2]"
     monkeypatch.chdir(runs.parent)
-    assert main(["--json", "trace", ref]) == 0
+    assert main(["--json", "trace", ref, "--runs", str(runs)]) == 0
     assert json.loads(capsys.readouterr().out)["result"] == get("trace", ref=ref)
 
 

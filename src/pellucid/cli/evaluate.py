@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     from pellucid.verbs import evaluate  # torch is loaded by now
 
     evaluate.check_gates(trained, gates)
-    found = evaluate.evaluate(trained, command=" ".join(["pellucid", "evaluate", *words]))
+    found = evaluate.evaluate(trained, command=shlex.join(["pellucid", "evaluate", *words]))
     for name, score in found.scores.items():
         screen.show(f"{name}: {score}")
     told = kinds.teller(trained.task, "tell_tested")

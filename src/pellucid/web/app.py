@@ -24,6 +24,7 @@ from pellucid.task import Task
 from pellucid.web import (
     answers,
     batching,
+    commands,
     compare,
     game,
     inside,
@@ -87,6 +88,7 @@ def create_app(
     )
     app.state.library = Library(runs, kinds)
     app.state.jobs = Jobs(app.state.library, files)
+    app.state.commands = commands.Commands(app.state.library, files or {})
     app.state.counts = counts
     app.state.token = token
     app.state.closing = False

@@ -12,6 +12,7 @@ from pellucid.verbs import normalised
 from pellucid.verbs.nodes import OWN_RATE, changed, index
 from pellucid.verbs.scene import Scene
 from pellucid.verbs.trace import Reference, trace
+from pellucid.web.commands import Spoken
 from pellucid.web.inside.scenes import Class, Looking, SampleId, chosen, shown
 from pellucid.web.library import block
 from pellucid.web.refusals import Refusal
@@ -183,14 +184,14 @@ def walked(
 
 
 @router.get("/trace")
-def traced(ref: Annotated[str, Query(max_length=800)], look: Looking) -> dict[str, Any]:
+def traced(ref: Annotated[str, Query(max_length=800)], look: Looking, spoken: Spoken) -> dict[str, Any]:
     """Compute the tensor of a reference anew and tell everything about the number."""
     wanted = Reference.read(ref)
     opened = look.library.open(wanted.run)
     if wanted.weights not in ("", opened.sha8):
         raise Refusal(409, "weights", f"the weights are {opened.sha8} now, not {wanted.weights}")
     with look.at(wanted.run, wanted.sample) as scene:
-        return trace(scene, ref).to_json()
+        return trace(scene, ref, spoken.where(wanted.run)).to_json()
 
 
 def _element(scene: Scene, node: str, at: tuple[int, ...]) -> str:

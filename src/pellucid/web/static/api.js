@@ -55,6 +55,7 @@ export const api = {
   look: (context) => get(data(context, "look")),
   samples: (context, query) => get(data(context, "samples"), query),
   start: (task, setting, fields) => post(address("runs"), { task, setting, fields }),
+  command: (task, setting, fields) => post(address("command"), { task, setting, fields }),
   act: (run, verb, body = {}) => post(address("runs", run, verb), body),
   scores: (run) => get(address("runs", run, "scores")),
   cell: (run, truth, predicted) => get(address("runs", run, "cell", truth, predicted)),

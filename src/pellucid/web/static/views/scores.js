@@ -17,11 +17,10 @@ export default {
 };
 
 function draw(scores, ref, { run }, others) {
-  const command = (scores.command || `pellucid evaluate ${run.id}`).replace(/^pellucid evaluate .*\//, (text) => text);
   const help = "With other test samples the score would be a little different. The 95 % interval says how much: two networks whose intervals overlap widely are not told apart by this test.";
   const big = Object.entries(scores.scores).map(([name, entry]) => h("div", { class: "figure" }, h("span", { class: "name" }, name), score(entry, ref(`scores,${name}`), format(name))));
   return [
-    section("On the test set", help, h("div", { class: "figures" }, big), h("p", { class: "fine" }, "Made by"), copyable(command)),
+    section("On the test set", help, h("div", { class: "figures" }, big), h("p", { class: "fine" }, "The same in a terminal"), copyable(run.commands.evaluate)),
     scores.scores.accuracy && others.length ? beside(scores, ref, run, others) : null,
     scores.per_class ? perClass(scores, ref) : null,
   ];
