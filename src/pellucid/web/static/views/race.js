@@ -31,8 +31,8 @@ class Race {
     this.surfaces = Object.fromEntries(surfaces.map((one) => [one.name, one]));
     this.of = runOf(context);
     if (this.of) this.surfaces[OWN] = { name: OWN, learning_rates: Object.fromEntries(Object.keys(surfaces[0].learning_rates).map((name) => [name, ""])) };
-    const { surface, who, start, steps, seed } = context.state;
-    this.state = { surface: this.surfaces[surface] ? surface : "beale", who: new Set((who ?? FIRST.join()).split(",")), rates: {}, start: start ?? "", steps: Number(steps ?? (surface === OWN ? OWN_STEPS : 150)), seed: Number(seed ?? 0) };
+    const { surface, who, rates, start, steps, seed } = context.state;
+    this.state = { surface: this.surfaces[surface] ? surface : "beale", who: new Set((who ?? FIRST.join()).split(",")), rates: Object.fromEntries((rates ?? "").split(",").filter(Boolean).map((one) => one.split(":"))), start: start ?? "", steps: Number(steps ?? (surface === OWN ? OWN_STEPS : 150)), seed: Number(seed ?? 0) };
     this.plot = h("div", { class: "race-plot" });
     this.table = h("div");
     this.about = h("div", { "aria-live": "polite" });
@@ -50,7 +50,7 @@ class Race {
     const { surface, who, rates, start, steps, seed } = this.state;
     const own = this.surfaces[surface].learning_rates;
     const given = Object.keys(own).filter((name) => who.has(name)).map((name) => `${name}=${rates[name] ?? own[name]}`.replace(/=$/, "")).join() || "sgd";
-    this.context.setState({ surface, who: [...who].join(), start, steps, seed });
+    this.context.setState({ surface, who: [...who].join(), rates: Object.entries(rates).filter(([, rate]) => rate !== "").map((pair) => pair.join(":")).join(), start, steps, seed });
     if (surface === OWN) put(this.about, h("p", { class: "waiting" }, `computing the loss of ${this.of.id} on a plane through its weights ...`));
     try {
       this.found = surface === OWN ? await get(address("runs", this.of.id, "race"), { rates: given, start, steps }) : await get(address("race"), { surface, rates: given, start, steps, seed });
@@ -97,7 +97,7 @@ class Race {
     this.racers.dataset.of = this.state.surface;
     const rows = Object.entries(own).map(([name, rate], i) => {
       const box = h("input", { type: "checkbox", checked: this.state.who.has(name), onchange: () => (box.checked ? this.state.who.add(name) : this.state.who.delete(name), this.run()) });
-      const pace = h("input", { type: "number", min: 0, step: "any", value: rate, class: "short", "aria-label": `learning rate of ${name}`, onchange: () => ((this.state.rates[name] = pace.value), this.run()) });
+      const pace = h("input", { type: "number", min: 0, step: "any", value: this.state.rates[name] ?? rate, class: "short", "aria-label": `learning rate of ${name}`, onchange: () => ((this.state.rates[name] = pace.value), this.run()) });
       return h("li", {}, h("label", {}, box, key(i), name), pace);
     });
     put(this.racers, h("legend", {}, "and with which learning rate"), h("ul", {}, rows));
