@@ -24,6 +24,7 @@ from pellucid.task import Task
 from pellucid.web import (
     answers,
     batching,
+    board,
     commands,
     compare,
     game,
@@ -52,7 +53,7 @@ TICKS_A_BEAT = 5  # each a tenth of a second: twice as many as are looked for
 NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 TITLE = "Pellucid studio"
 GAMES = (game, playing, matches)
-PARTS = (inside, routes, trainings, results, compare, answers, *GAMES, sounds, reference, pages)
+PARTS = (inside, routes, trainings, results, board, compare, answers, *GAMES, sounds, reference, pages)
 
 
 def new_token() -> str:
