@@ -161,17 +161,20 @@ def at(document, path):
 @pytest.mark.parametrize("view", ["scores", "calibration", "robustness", "confusion"])
 def test_every_number_of_a_test_equals_the_document_it_names(studio, open_page, view):
     page = open_page(studio, f"#/digits/zoo.digits.mlp/test/{view}")
-    document = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/scores"))
+    documents = {
+        "scores.json": json.loads(studio.get("api/v1/runs/zoo.digits.mlp/scores")),
+        "abstain": json.loads(studio.get("api/v1/runs/zoo.digits.mlp/abstain")),
+    }
     shown = page.eval_on_selector_all(
-        "main [data-ref*='scores.json[']",
+        "main [data-ref*='scores.json['], main [data-ref*='abstain[']",
         "all => all.map(one => [one.dataset.ref, one.textContent, one.value ?? null])",
     )
     checked = 0
     for ref, text, value in shown:
-        path = re.fullmatch(r"zoo\.digits\.mlp/scores\.json\[([^\]:]+)\](?:\[(\w+)\])?", ref)
+        path = re.fullmatch(r"zoo\.digits\.mlp/([a-z.]+)\[([^\]:]+)\](?:\[(\w+)\])?", ref)
         if path is None:
             continue  # a sum, which its own test checks
-        expected = at(document, ",".join(filter(None, path.groups())))
+        expected = at(documents[path[1]], ",".join(filter(None, path.groups()[1:])))
         if expected is None:
             assert text == "none"
         elif isinstance(value, (int, float)):
@@ -180,6 +183,29 @@ def test_every_number_of_a_test_equals_the_document_it_names(studio, open_page, 
             assert float(text) == expected, ref
         checked += 1
     assert checked >= 4
+
+
+def test_a_network_that_may_be_unsure_answers_less_and_better_and_the_address_keeps_it(studio, open_page):
+    page = open_page(studio, "#/digits/zoo.digits.mlp/test/calibration")
+    found = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/abstain"))
+    page.focus("input[aria-label='It answers when it is sure by']")
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    shown = dict(
+        page.eval_on_selector_all(
+            "[data-ref*='/abstain[test,accuracy,30,']", "all => all.map(one => [one.dataset.ref, one.value])"
+        )
+    )
+    score = found["test"]["accuracy"][30]
+    assert shown["zoo.digits.mlp/abstain[test,accuracy,30,value]"] == score["value"]
+    assert score["value"] > found["test"]["accuracy"][0]["value"]
+    share = "zoo.digits.mlp/abstain[test,accuracy,30,n] / test,n"
+    assert shown[share] == score["n"] / found["test"]["n"] < 1
+    address, said = page.url, page.inner_text("section:has(h2:has-text('not sure')) [aria-live]:not(output)")
+    assert f"{100 * score['value']:.2f}" in said
+    again = open_page(studio)
+    go(again, address[address.index("#") :])
+    assert again.inner_text("section:has(h2:has-text('not sure')) [aria-live]:not(output)") == said
 
 
 def test_the_confusion_matrix_sums_to_the_test_set_and_a_cell_opens_its_images(studio, open_page):

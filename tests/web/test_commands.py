@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import shlex
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from pellucid.cli.arguments import load_file
 from pellucid.cli.main import main
+from pellucid.verbs.trained import open_trained
 from pellucid.web import app as studio
 
 from .conftest import TOKEN, Served
@@ -77,9 +79,30 @@ def test_the_command_of_a_number_finds_its_run(elsewhere):
     assert said(found["command"]) == found
 
 
+def test_the_downloaded_weights_are_a_run_for_the_lines_beside_them(elsewhere, tmp_path, monkeypatch):
+    commands = elsewhere.get(f"/runs/{RUN}").body["commands"]
+    answer, there = said(commands["predict"])["answers"][0]["text"], Path.cwd()
+    found = elsewhere.get(f"/runs/{RUN}/weights.zip")
+    assert found.headers["content-disposition"] == f'attachment; filename="{RUN}.zip"'
+    zipfile.ZipFile(io.BytesIO(found.bytes)).extractall(tmp_path)
+    for name in ("my shapes.py", "photo.png"):
+        (tmp_path / name).write_bytes((there / name).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    printed, names = io.StringIO(), {}
+    with contextlib.redirect_stdout(printed):
+        exec(commands["unpacked"], names)
+    assert printed.getvalue().strip() == answer
+    served = open_trained(there / "my runs" / RUN, load_file(there / "my shapes.py")).network.state_dict()
+    assert {name: each.tolist() for name, each in names["weights"].items()} == {
+        name: each.tolist() for name, each in served.items()
+    }
+
+
 def test_a_released_model_is_called_by_its_name(served):
     assert served.get("/runs/zoo.digits.cnn").body["commands"] == {
         "evaluate": "pellucid evaluate digits/cnn",
         "predict": "pellucid predict digits/cnn photo.png",
         "python": "import pellucid\nprint(pellucid.predict('digits/cnn', 'photo.png').text)",
+        "unpacked": "import pellucid\nprint(pellucid.predict('zoo.digits.cnn', 'photo.png').text)\n\n"
+        "from safetensors.numpy import load_file\nweights = load_file('zoo.digits.cnn/weights.safetensors')",
     }

@@ -128,9 +128,14 @@ def tested(trained: Trained) -> Tested:
     if found is None:
         raise UsageError("this run was not tested yet; evaluate it first")
     test = trained.task.data().test()
-    logits, targets = outputs_of(trained.network, trained.task, test, trained.facts)
-    temperature = found.get("temperature", {}).get("value", 1.0)
-    return Tested(targets.numpy(), _softmax(logits.numpy()), test, temperature)
+    probabilities, targets = judged(trained, test)
+    return Tested(targets, probabilities, test, found.get("temperature", {}).get("value", 1.0))
+
+
+def judged(trained: Trained, samples: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probabilities ``(N, K)`` of samples, float64, and their true classes ``(N,)``."""
+    logits, targets = outputs_of(trained.network, trained.task, samples, trained.facts)
+    return _softmax(logits.numpy()), targets.numpy()
 
 
 def require(evaluation: Evaluation, gates: dict[str, float]) -> None:

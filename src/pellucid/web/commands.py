@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from pellucid.run import Run
-from pellucid.verbs.trained import RUNS, moment_of
+from pellucid.verbs.trained import RUNS, WEIGHTS, moment_of
 from pellucid.web.library import RELEASED, Library
 
 EXAMPLES = {"image": "photo.png", "text": "a text"}  # what a task is asked, by what it takes
@@ -34,7 +34,7 @@ class Commands:
         return line("train", str(self.files.get(task, task)), *words)
 
     def of(self, run: str) -> dict[str, str]:
-        """Return the lines for a run: evaluate, predict, and python, which has several.
+        """Return the lines for a run: evaluate, predict, python, and unpacked: Python with its weights.zip.
 
         Raises:
             Refusal: there is no such run.
@@ -47,6 +47,7 @@ class Commands:
             "evaluate": line("evaluate", reference, *own),
             "predict": line("predict", reference, given, *own),
             "python": python(reference, given, self.files.get(task)),
+            "unpacked": f"{python(run, given, self.files.get(task))}\n\n{numbers(run)}",
         }
 
     def reference(self, run: str) -> str:
@@ -83,6 +84,11 @@ def python(reference: str, given: str, file: Path | None) -> str:
         f"network = pellucid.load({reference!r}, find_kind({str(file)!r}))\n"
         f"print(pellucid.predict(network, {given!r}).text)"
     )
+
+
+def numbers(folder: str) -> str:
+    """Return the lines of Python that read the weights alone, for which pellucid is not needed."""
+    return f"from safetensors.numpy import load_file\nweights = load_file({folder + '/' + WEIGHTS!r})"
 
 
 def commands(request: Request) -> Commands:

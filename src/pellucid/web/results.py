@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +14,11 @@ from fastapi.responses import Response
 
 from pellucid import media, metrics
 from pellucid.errors import DataError
-from pellucid.run import Run
+from pellucid.run import DOCUMENTS, Run
 from pellucid.verbs import albums
-from pellucid.verbs.evaluate import Tested, tested
+from pellucid.verbs.evaluate import Tested, judged, tested
 from pellucid.verbs.published import published
+from pellucid.verbs.trained import WEIGHTS
 from pellucid.web.inside.scenes import Looking
 from pellucid.web.library import Library, Opened, library
 from pellucid.web.refusals import Refusal, tellable
@@ -23,6 +26,8 @@ from pellucid.web.refusals import Refusal, tellable
 MOST_SHOWN = 1000  # mistakes or images of a cell in one answer
 SEARCHED = 10_000  # training images among which the most similar ones are looked for
 ALIKE = 5  # of them are shown
+THRESHOLDS = 201  # of withholding answers: half a percent of the validation answers each
+TAKEN = (*DOCUMENTS, "environment.json", "progress.jsonl", WEIGHTS, "scores.json", "README.md")
 REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'none'"
 )
@@ -151,6 +156,34 @@ def test_of(run: str, shelf: Library) -> Tested:
     return shelf.tested(opened, lambda: tested(opened.trained))
 
 
+@router.get("/runs/{run}/abstain")
+def abstain(run: str, look: Looking) -> dict[str, Any]:
+    """Return what the answers are worth if those below a probability are withheld, for many such thresholds.
+
+    The thresholds divide the validation answers evenly, for that is where one is chosen; the first withholds
+    none. ``accuracy`` is among what is answered, with its interval; its ``n`` is how many that are.
+    """
+    opened = look.library.open(run)
+    test = test_of(run, look.library)
+
+    def told() -> dict[str, Any]:
+        ready = opened.trained
+        shares, targets = judged(ready, look.library.data(ready.task).valid)
+        chosen = np.quantile(shares.max(1), np.linspace(0, 1, THRESHOLDS)[:-1], method="higher")
+        thresholds = np.unique(np.append(0.0, chosen))
+        parts = {"valid": (shares, targets), "test": (test.probabilities, test.targets)}
+        return {"thresholds": thresholds.tolist()} | {
+            name: {
+                "n": len(part[1]),
+                "accuracy": [score and score.to_json() for score in metrics.answered_from(*part, thresholds)],
+            }
+            for name, part in parts.items()
+        }
+
+    with look.turn():
+        return look.excited.get((opened.id, opened.sha8, "abstain"), told)
+
+
 @router.get("/runs/{run}/pictures/{name}.png", response_class=Response)
 def picture(run: str, name: str, shelf: Shelf) -> Response:
     """Return a picture that evaluating drew."""
@@ -180,6 +213,21 @@ def model(run: str, shelf: Shelf) -> Response:
 def card(run: str, shelf: Shelf) -> Response:
     """Return the model card, in Markdown."""
     return content(shelf.path(run) / "README.md", "text/markdown")
+
+
+@router.get("/runs/{run}/weights.zip", response_class=Response)
+def weights(run: str, shelf: Shelf) -> Response:
+    """Return the weights as safetensors with the JSON of the run; unpacked, they are a run again."""
+    path = shelf.path(run)
+    if not (path / WEIGHTS).is_file():
+        raise Refusal(404, "file", "this run has no weights (yet)")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:  # not compressed: weights hardly shrink
+        for name in TAKEN:
+            if (path / name).is_file():
+                archive.writestr(zipfile.ZipInfo(f"{run}/{name}"), (path / name).read_bytes())
+    headers = {"content-disposition": f'attachment; filename="{run}.zip"'}
+    return Response(packed.getvalue(), media_type="application/zip", headers=headers)
 
 
 def content(path: Path, kind: str) -> Response:

@@ -7,6 +7,7 @@ import { done } from "./evaluation.js";
 const FILES = [
   ["report", "report.html", "Report", "one page that needs nothing else; testing writes it"],
   ["onnx", "model.onnx", "ONNX file", "for any ONNX runtime, checked against the original"],
+  ["weights", "weights.zip", "Weights and settings", "safetensors and JSON; unpacked, a folder that is a run"],
   ["card", "card", "Model card", "data, licence, command, scores, limits"],
 ];
 const BODIES = {
@@ -19,7 +20,7 @@ export function takeaway(context) {
   const { run, task, api } = context;
   const downloads = h("dl", { class: "facts downloads" });
   draw();
-  return h("div", { class: "columns" }, section("From elsewhere", "The studio's own requests work from any program on this computer.", lines(context)), section("Take it with you", null, downloads));
+  return h("div", { class: "columns" }, section("From elsewhere", "The studio's own requests work from any program on this computer.", lines(context)), section("Take it with you", null, downloads, h("h3", {}, "The unpacked weights in Python"), copyable(run.commands.unpacked, "Copy the Python lines for the weights")));
 
   function draw(found = run) {
     const files = (file) => api.address("runs", found.id, file);
