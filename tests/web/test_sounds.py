@@ -115,6 +115,11 @@ def test_what_is_watched_is_what_the_network_draws_step_by_step(speaking, how):
     kept = torch.cat([sampling.kept(logits, draw) for logits, _ in stepped[start:]]).numpy()
     assert decoded(part["probabilities"]).shape == (5, 256)  # what there is until the end
     assert np.array_equal(decoded(part["probabilities"]), kept)
+    if not how:
+        terms = speaking.get(f"/runs/speech/next?sample={found['sample']}&place={start}&count=64").body
+        listed = [one["index"] for one in terms["listed"]]
+        assert terms["came"] == codes[start]
+        assert decoded(terms["probabilities"]) == pytest.approx(kept[0][listed], rel=1e-3)
     sums = decoded(part["cumulated"])
     below = np.pad(sums, ((0, 0), (1, 0)))[np.arange(5), codes[start:]]
     reached = uniform[start:] * sums[:, -1]

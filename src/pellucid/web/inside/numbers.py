@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from fastapi import APIRouter, Query
 
@@ -20,6 +21,8 @@ from pellucid.web.refusals import Refusal
 MOST_TESTED = 2000  # validation images of one accuracy
 HISTOGRAM = 2000  # training images of the histogram
 MOST_LINE = 2**17  # moments of one channel
+MOST_NEXT = 64  # of what may come next
+MOST_BEFORE = 40  # of what came before it
 MOST_CHAIN = 2**16  # products of one gradient that are sent
 
 router = APIRouter(prefix="/api/v1", tags=["inside"])
@@ -82,6 +85,38 @@ def softmax(
                 "probabilities": loss.curve_probabilities.tolist(),
                 "losses": loss.curve_losses.tolist(),
             },
+        }
+
+
+@router.get("/runs/{run}/next")
+def following(
+    run: str,
+    sample: SampleId,
+    look: Looking,
+    place: Annotated[int, Query(ge=0, le=10**6)] = 0,
+    temperature: Annotated[float, Query(gt=0, le=100)] = 1.0,
+    count: Annotated[int, Query(ge=1, le=MOST_NEXT)] = 10,
+) -> dict[str, Any]:
+    """Return softmax term by term over what may come at one place of what the network writes.
+
+    ``listed`` are the most probable and what came; the blocks hold their elements of the tensors, in order.
+    """
+    with look.at(run, sample) as scene:
+        found, given = scene.choices, f"next:{place}:{{}}:{temperature!r}"
+        chances = scene.tensor(given.format("probabilities"))
+        listed = np.argsort(-chances, kind="stable")[:count].tolist()
+        came = found.came[place]
+        listed += [came] if came not in listed else []
+        terms = ("scores", "shifted", "exponentials", "probabilities")
+        return {
+            "place": place,
+            "places": len(found.came),
+            "of": len(chances),
+            "before": [found.name(each) for each in found.came[max(0, place - MOST_BEFORE) : place]],
+            "came": came,
+            "listed": [{"index": index, "name": found.name(index)} for index in listed],
+            **{name: shown(scene, given.format(name), listed) for name in terms},
+            **{name: shown(scene, given.format(name)) for name in ("largest", "total")},
         }
 
 

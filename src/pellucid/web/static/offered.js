@@ -40,6 +40,7 @@ const OFFERED = {
   layers: opens,
   kernel: opens,
   softmax: all(opens, classes),
+  next: all(opens, takes("text"), ({ task }) => task.gives === "text"),
   why: all(opens, classes, any(takes("image"), bitmaps)),
   play: all(opens, takes("drawing")),
   match: all(opens, takes("game")),

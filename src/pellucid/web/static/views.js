@@ -8,7 +8,7 @@
  * @property {"look"|"train"|"test"|"explain"|"use"} step
  * @property {(element: HTMLElement, context: any) => any} mount returns (a promise of) what takes it away again
  */
-import { draw, flatten, gradient, graph, kernel, layers, match, pixels, play, race, sampling, softmax, why } from "./insides.js";
+import { draw, flatten, gradient, graph, kernel, layers, match, next, pixels, play, race, sampling, softmax, why } from "./insides.js";
 import calibration from "./views/calibration.js";
 import compare from "./views/compare.js";
 import confusion from "./views/confusion.js";
@@ -44,6 +44,7 @@ export const views = [
   layers,
   kernel,
   softmax,
+  next,
   why,
   // use
   play,
