@@ -208,6 +208,24 @@ def test_a_network_that_may_be_unsure_answers_less_and_better_and_the_address_ke
     assert again.inner_text("section:has(h2:has-text('not sure')) [aria-live]:not(output)") == said
 
 
+def test_a_picture_that_is_turned_by_hand_has_its_answer_beside_it(studio, open_page):
+    page = open_page(studio, "#/digits/zoo.digits.mlp/test/robustness?sample=valid:12")
+    shown = "document.querySelector('canvas.sample').dataset.ref"
+    straight = page.evaluate(shown)
+    page.focus("input[aria-label=rotation]")
+    page.keyboard.press("End")
+    page.wait_for_function(f"ref => {shown} !== ref", arg=straight)
+    refs = page.eval_on_selector_all("p-bars p-number", "all => all.map(one => [one.dataset.ref, one.value])")
+    sample = page.evaluate(shown).split("/")[1]
+    found = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/worse?sample=valid:12&rotation=45"))
+    assert found["sample"] == sample
+    assert len(refs) == 10
+    assert all(ref.startswith(found["probabilities"]["ref"]) for ref, _ in refs)
+    assert sum(value for _, value in refs) == pytest.approx(1, abs=1e-5)
+    assert "rotation=45" in page.url
+    assert page.errors == []
+
+
 def test_the_confusion_matrix_sums_to_the_test_set_and_a_cell_opens_its_images(studio, open_page):
     page = open_page(studio, "#/digits/zoo.digits.mlp/test/confusion")
     cells = [int(text) for text in page.locator(".matrix .cell").all_inner_texts()]

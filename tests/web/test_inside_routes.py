@@ -15,6 +15,7 @@ from torch import nn
 
 from pellucid.cli.main import main
 from pellucid.errors import UsageError
+from pellucid.explain.robustness import perturbed
 from pellucid.tasks.digits import tiny
 from pellucid.training import Training
 from pellucid.verbs import normalised
@@ -206,6 +207,19 @@ def test_the_terminal_traces_the_same_number(get, runs, monkeypatch, capsys):
     monkeypatch.chdir(runs.parent)
     assert main(["--json", "trace", ref, "--runs", str(runs)]) == 0
     assert json.loads(capsys.readouterr().out)["result"] == get("trace", ref=ref)
+
+
+def test_a_picture_is_made_worse_as_for_the_curves_and_the_answer_is_to_that(get, runs):
+    plain = get("runs/cnn-1/worse", sample=SAMPLE)
+    raw = get("runs/cnn-1/tensor", sample=SAMPLE, node="raw")
+    assert np.array_equal(array(plain["image"]), array(raw))
+    own = get("runs/cnn-1/softmax", sample=SAMPLE)["probabilities"]
+    assert np.array_equal(array(plain["probabilities"]), array(own))
+    found = get("runs/cnn-1/worse", sample=SAMPLE, rotation=20, noise=0.2, seed=3)
+    turned = perturbed("rotation", torch.from_numpy(array(raw).copy())[None], 20, seed=3)
+    assert np.array_equal(array(found["image"]), perturbed("noise", turned, 0.2, seed=3)[0].numpy())
+    inside = get("runs/cnn-1/softmax", sample=found["sample"])["probabilities"]
+    assert np.array_equal(array(found["probabilities"]), array(inside))
 
 
 def test_a_reference_to_other_weights_is_refused(ask):
