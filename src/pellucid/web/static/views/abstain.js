@@ -21,9 +21,11 @@ export async function abstain(context, place) {
 function draw(context, place, found) {
   const { thresholds } = found;
   const ref = (path) => `${context.run.id}/abstain[${path}]`;
+  const value = (part, i, key, format) => number(found[part].accuracy[i][key], ref(`${part},accuracy,${i},${key}`), format);
+  const answered = (part, i) => number(share(part, i), `${ref(`${part},accuracy,${i},n`)} / ${part},n`, "percent2");
   const share = (part, i) => (found[part].accuracy[i]?.n ?? 0) / found[part].n;
   const chart = h("p-curve");
-  const said = h("p", { "aria-live": "polite" });
+  const said = h("p", { class: "withheld", "aria-live": "polite" });
   const rows = h("div", {});
   const sure = (i) => (i ? `${written(thresholds[i], "percent2")} or more` : "however unsure it is");
   const move = slider("It answers when it is sure by", { min: 0, max: thresholds.length - 1, step: 1, value: 0, format: sure, oninput: (i) => choose(i) });
@@ -43,17 +45,15 @@ function draw(context, place, found) {
     move.set(i);
     chart.show({ title: "Share of right answers among those that are given", x: "share of validation answers that are given", lines: [line("valid", "validation"), line("test", "test, from the same probability on", { dashed: true })], marked: share("valid", i) });
     put(rows, table("Answered, and right among what is answered", ["part", "answered", "right", "95 % interval"], Object.entries(PARTS).map(([part, name]) => row(part, name, i))));
-    const [valid, test] = Object.keys(PARTS).map((part) => [share(part, i), found[part].accuracy[i]?.value ?? null].map((value) => written(value, "percent2")));
-    said.textContent = i ? `Sure by ${sure(i)}: it answers ${valid[0]} of the validation samples, of which ${valid[1]} are right; on the test set ${test[0]}, of which ${test[1]} are right.` : `It answers everything: ${valid[1]} are right on validation, ${test[1]} on the test set.`;
+    const [valid, test] = Object.keys(PARTS).map((part) => ({ given: answered(part, i), right: found[part].accuracy[i] ? value(part, i, "value", "percent2") : "none" }));
+    put(said, i ? ["Where it is sure by ", number(thresholds[i], ref(`thresholds,${i}`), "percent2"), " or more, it answers ", valid.given, " of the validation samples, of which ", valid.right, " are right; on the test set ", test.given, ", of which ", test.right, " are right."] : ["It answers everything: ", valid.right, " are right on validation, ", test.right, " on the test set."]);
   }
 
   function row(part, name, i) {
-    const score = found[part].accuracy[i];
-    const at = (key, format) => number(score[key], ref(`${part},accuracy,${i},${key}`), format);
     const of = number(found[part].n, ref(`${part},n`), "int");
-    if (!score) return [name, ["none of ", of], "none", ""];
-    const answered = [number(share(part, i), `${ref(`${part},accuracy,${i},n`)} / ${part},n`, "percent2"), h("small", {}, " ", at("n", "int"), " of ", of)];
-    return [name, answered, at("value", "percent2"), [at("low", "points2"), " to ", at("high", "points2")]];
+    if (!found[part].accuracy[i]) return [name, ["none of ", of], "none", ""];
+    const counts = h("small", {}, " ", value(part, i, "n", "int"), " of ", of);
+    return [name, [answered(part, i), counts], value(part, i, "value", "percent2"), [value(part, i, "low", "points2"), " to ", value(part, i, "high", "points2")]];
   }
 }
 

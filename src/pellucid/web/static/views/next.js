@@ -54,7 +54,7 @@ export function softmaxOf(found, kind) {
   const listed = values.reduce((a, b) => a + b, 0);
   const past = kind === "code" ? found.before.slice(-CODES).join(", ") : found.before.map(plain).join("").trim();
   const before = past ? ["After ", h("q", {}, past), " "] : ["At the beginning "];
-  const story = h("p", { "aria-live": "polite" }, before, "came ", h("b", {}, plain(found.listed[came].name).trim()), ", with probability ", number(values[came], refOf(came), "percent2", "float32"), `. The ${found.listed.length} listed have ${written(listed, "percent2")} of it, the other ${written(found.of - found.listed.length, "int")} the rest.`);
+  const story = h("p", { "aria-live": "polite" }, before, "came ", h("b", { class: kind === "code" ? "tick" : "" }, plain(found.listed[came].name).trim()), ", with probability ", number(values[came], refOf(came), "percent2", "float32"), `. The ${found.listed.length} listed have together `, number(listed, `sum over the listed of ${decode(found.probabilities).ref}`, "percent2"), `, the other ${written(found.of - found.listed.length, "int")} the rest.`);
   const sums = h("p", { class: "sums numbers" }, "largest score ", one("largest"), "; sum of all exponentials ", one("total"));
   return [story, table.node, sums];
 }

@@ -63,6 +63,7 @@ function picture(canvas, { values, shape, ref }) {
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
   canvas.style.setProperty("width", `${SIDE}px`);
+  canvas.style.setProperty("height", `${(SIDE * height) / width}px`);
   canvas.setAttribute("aria-label", `the picture made worse, ${height} by ${width} pixels`);
   canvas.dataset.ref = ref;
 }
