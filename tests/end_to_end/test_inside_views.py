@@ -291,16 +291,16 @@ def test_the_paths_of_the_race_are_those_of_the_toolkits_updates_and_the_address
 ):
     page = open_page(studio, place("-", "train", "race", surface="valley", steps=50, who="sgd,adam"))
     page.wait_for_selector(".standing tbody tr")
-    page.fill("[aria-label='learning rate of adam']", "0.5")
+    page.fill("[aria-label='learning rate of adam']", "0.3")
     page.keyboard.press("Tab")
-    page.wait_for_selector("[data-ref*='/adam=0.5[']")
+    page.wait_for_selector("[data-ref*='/adam=0.3[']")
     shared = page.evaluate("location.hash")
-    assert "rates=adam:0.5&" in shared
+    assert "rates=adam:0.3&" in shared
     again = open_page(studio, shared)
     again.wait_for_selector(".standing tbody tr")
-    assert again.input_value("[aria-label='learning rate of adam']") == "0.5"
+    assert again.input_value("[aria-label='learning rate of adam']") == "0.3"
     surface = SURFACES["valley"]
-    rates = {"sgd": surface.learning_rates["sgd"], "adam": 0.5}
+    rates = {"sgd": surface.learning_rates["sgd"], "adam": 0.3}
     found = {ref: value for ref, value in shown(again) if ref.startswith("race/")}
     for name, path in race(surface, learning_rates=rates, steps=50).items():
         mine = [value for ref, value in found.items() if f"/{name}=" in ref and "/loss" not in ref]

@@ -116,8 +116,8 @@ def _next(scene: Scene, place: str, part: str, given: str = "1") -> np.ndarray:
     found = scene.choices.scores
     if not 0 <= whole(place) < len(found):
         raise UsageError(f"there is no place {place}; expected 0 to {len(found) - 1}")
-    terms = vars(walk.softmax(changed(found[whole(place)][None], given)[0]))
-    terms["scores"] = terms.pop("logits")
+    softmax = walk.softmax(changed(found[whole(place)][None], given)[0])
+    terms = {"scores" if name == "logits" else name: value for name, value in vars(softmax).items()}
     if part not in terms:
         raise UsageError(f'no part "{part[:40]}".{near(part, terms)} There are: {", ".join(terms)}')
     return np.asarray(terms[part], np.float32)

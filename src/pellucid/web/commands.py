@@ -40,14 +40,14 @@ class Commands:
             Refusal: there is no such run.
         """
         reference, task = self.reference(run), self._task(run)
-        own = self._file_of(run)
+        own, file = self._flags(task), self.files.get(task)
         kind = self.library.kind(task) if task in self.library.tasks() else None
         given = EXAMPLES.get(kind.takes.kind, KNOWN) if kind else KNOWN
         return {
             "evaluate": line("evaluate", reference, *own),
             "predict": line("predict", reference, given, *own),
-            "python": python(reference, given, self.files.get(task)),
-            "unpacked": f"{python(run, given, self.files.get(task))}\n\n{numbers(run)}",
+            "python": python(reference, given, file),
+            "unpacked": f"{python(run, given, file)}\n\n{numbers(run)}",
         }
 
     def reference(self, run: str) -> str:
@@ -60,11 +60,10 @@ class Commands:
         """Return the flags with which a verb finds a run by its bare identifier."""
         elsewhere = self.library.runs != RUNS and not run.startswith(RELEASED)
         folder = ["--runs", str(self.library.runs)] if elsewhere else []
-        return folder + self._file_of(moment_of(run)[0])
+        return folder + self._flags(self._task(moment_of(run)[0]))
 
-    def _file_of(self, run: str) -> list[str]:
-        file = self.files.get(self._task(run))
-        return ["--task", str(file)] if file else []
+    def _flags(self, task: str) -> list[str]:
+        return ["--task", str(self.files[task])] if task in self.files else []
 
     def _task(self, run: str) -> str:
         return str(Run.open(self.library.path(run)).task.get("task"))
