@@ -118,10 +118,13 @@ def opened_and_closed(line: str) -> int:
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, text=True, env=environment(), preexec_fn=hears_ctrl_c
     ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("http://127.0.0.1:")
-        process.send_signal(signal.SIGINT)
-        return process.wait(60)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("http://127.0.0.1:")
+            process.send_signal(signal.SIGINT)
+            return process.wait(60)
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
@@ -214,15 +217,24 @@ def test_every_file_of_the_package_stands_in_the_tree():
     assert [path for path in files if path.stem != "__init__" and path.stem not in tree] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_results_are_what_the_benchmarks_say(page):
+@pytest.fixture(scope="module")
+def tables():
     read, files = table.results.read, table.results
-    tables = table.all_tables(
+    return table.all_tables(
         read(files.SPEED, files.SPEED_COLUMNS),
         read(files.ACCURACY, files.ACCURACY_COLUMNS),
         read(files.SERVE, files.SERVE_COLUMNS),
     )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_results_are_what_the_benchmarks_say(page, tables):
     assert table.renew(page, tables, keep=True) is False
+
+
+def test_all_results_stand_on_a_page(tables):
+    shown = {block["name"] for page in PAGES for block in table.BLOCK.finditer(page.read_text("utf-8"))}
+    assert shown == set(tables)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

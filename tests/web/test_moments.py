@@ -59,8 +59,8 @@ def test_the_confusion_of_a_moment_counts_every_sample_once_and_agrees_with_its_
     assert matrix.sum() == found["n"]
     assert np.trace(matrix) / found["n"] == pytest.approx(found["accuracy"]["value"])
     line = next(line for line in watched.run.progress() if line["step"] == 40)
-    if line["scores"]["accuracy"]["n"] == found["n"]:
-        assert found["accuracy"]["value"] == pytest.approx(line["scores"]["accuracy"]["value"])
+    assert found["n"] == line["scores"]["accuracy"]["n"]
+    assert found["accuracy"]["value"] == pytest.approx(line["scores"]["accuracy"]["value"])
 
 
 def test_every_look_inside_takes_a_moment_as_well(watched):
