@@ -83,7 +83,8 @@ class AnswersInNumbers(Small):
 class HidesAWeight(Small):
     def model(self, facts):
         network = super().model(facts)
-        network.register_forward_hook(lambda module, given, outputs, by=next(numbers): outputs + by)
+        hidden = next(numbers)
+        network.register_forward_hook(lambda module, given, outputs: outputs + hidden)
         return network
 
 

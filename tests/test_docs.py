@@ -234,7 +234,8 @@ def test_results_are_what_the_benchmarks_say(page, tables):
 
 def test_all_results_stand_on_a_page(tables):
     shown = {block["name"] for page in PAGES for block in table.BLOCK.finditer(page.read_text("utf-8"))}
-    assert shown == set(tables)
+    assert "speed" in shown  # it holds those of all benchmarks
+    assert [name for name in tables.keys() - shown if tables[name] not in tables["speed"]] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -5,7 +5,8 @@ import torch
 
 from pellucid import seeding
 
-FIRST = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]  # of the authors' generator, from state 0
+# of the authors' generator, from state 0
+FIRST = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
 
 
 def test_the_first_numbers_are_the_reference_s():
@@ -27,14 +28,10 @@ def test_draws_are_the_upper_24_bits_of_each_sample_s_own_stream():
 
 
 def test_the_order_of_an_epoch_is_the_one_that_it_was():
-    assert seeding.order(7, 3, 12).tolist() == ORDER
-    assert seeding.order(7, 4, 12).tolist() != ORDER
+    assert seeding.order(7, 3, 12).tolist() == [11, 3, 7, 6, 0, 1, 8, 10, 4, 2, 9, 5]
 
 
 def test_a_step_seeds_torch_with_its_mix():
     with torch.random.fork_rng():
         seeding.seed_step(7, 3)
         assert torch.initial_seed() == 3463037657072484670
-
-
-ORDER = []

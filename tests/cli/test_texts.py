@@ -124,7 +124,9 @@ def test_look_tells_lengths_words_and_what_is_unknown(capsys, tmp_path):
 def test_evaluate_shows_the_texts_of_its_mistakes(capsys, tmp_path):
     run = str(tmp_path / "barely")
     ask(["train", "sentences", "--setting", "tiny", "--steps", "4", "--out", run], capsys)
-    shown = [mistake["text"] for mistake in ask(["evaluate", run, "--no-report"], capsys)["result"]["mistakes"]]
+    shown = [
+        mistake["text"] for mistake in ask(["evaluate", run, "--no-report"], capsys)["result"]["mistakes"]
+    ]
     tested = {" ".join(tokens.kim(text.text)) for text in corpus.read("tiny").test()}
     assert shown
     assert set(shown) <= tested

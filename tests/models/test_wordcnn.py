@@ -24,5 +24,7 @@ def test_a_word_said_later_has_the_same_scores_and_one_said_higher_has_not():
     spectrogram = torch.zeros(1, 1, 40, 96)
     spectrogram[..., 16:24, 24:40] = torch.rand(8, 16, generator=torch.Generator().manual_seed(1))
     scores = network()(spectrogram)
-    assert torch.allclose(network()(spectrogram.roll(16, 3)), scores, atol=1e-6)  # 8 frames are pooled into one
+    assert torch.allclose(
+        network()(spectrogram.roll(16, 3)), scores, atol=1e-6
+    )  # 8 frames are pooled into one
     assert not torch.allclose(network()(spectrogram.roll(8, 2)), scores, atol=1e-4)

@@ -372,7 +372,9 @@ def test_what_is_more_than_fits_and_only_that_is_sent_away_at_once_and_counted(s
     more = FLOOD - batching.MOST_INSIDE
     assert found == {(200, None): batching.MOST_INSIDE, (503, "1"): more}
     assert after["shed"] - before["shed"] == more
-    assert after["answered"] - before["answered"] == batching.MOST_INSIDE + 2  # with the first, and of metrics
+    assert (
+        after["answered"] - before["answered"] == batching.MOST_INSIDE + 2
+    )  # with the first, and of metrics
 
 
 def test_the_flood_sees_a_queue_without_bound(trained_run, monkeypatch):
