@@ -106,7 +106,8 @@ def test_json_lines_hold_the_same_answers(run, photos, tmp_path, capsys):
     out = tmp_path / "answers.jsonl"
     said(capsys, "predict", run, photos / "square", "--out", out)
     first = json.loads(out.read_text().splitlines()[0])
-    assert set(first) == {"input", "answer", "probability", "disc", "square", "problem"}
+    assert set(first) == {"input", "answer", "probability", "probabilities", "problem"}
+    assert set(first["probabilities"]) == {"disc", "square"}
     code, document = said(capsys, "predict", run, photos / "square", "--out", out)
     assert (code, document["result"]["answered before"], document["result"]["answers"]) == (0, 25, [])
 
