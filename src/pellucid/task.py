@@ -95,6 +95,8 @@ class Task(ABC):
         takes: how what a person gives becomes one raw input.
         gives: what an answer is: "classes", "text", "sound" or "actions".
         paths: fields that may name a file or folder, and what tells whether a value does; found anywhere.
+        only: fields that have an effect under some choices alone: name -> (the field that chooses, the
+            choices). As flags they are refused under any other.
     """
 
     name: ClassVar[str]
@@ -103,6 +105,7 @@ class Task(ABC):
     takes: ClassVar[Input]
     gives: ClassVar[str] = "classes"
     paths: ClassVar[dict[str, Callable[[str], bool]]] = {}
+    only: ClassVar[dict[str, tuple[str, tuple[str, ...]]]] = {}
 
     training: Training = field(default_factory=Training)
 

@@ -95,6 +95,8 @@ FLAGS = r"""
 2 | train digits --dropout 1 | --dropout.*at least 0 and below 1
 2 | train digits --dropout nan | --dropout.*at least 0 and below 1
 2 | train digits --label-smoothing 2 | --label-smoothing.*below 1
+2 | train digits --dropout 0.5 --network cnn | --dropout has no effect with --network cnn, only with --network mlp
+2 | train digits --warmup 0.1 --schedule plateau | --warmup has no effect with --schedule plateau
 2 | train digits --width 0 --network cnn | --width is 0; .*1 to 256
 2 | train digits --width 9999 --network cnn | --width is 9999
 2 | train digits --validation 0 | --validation is 0; at least one image must validate

@@ -58,6 +58,10 @@ class Atari(Task):
     takes: ClassVar[FramesInput] = FramesInput()
     gives: ClassVar[str] = "actions"
 
+    only = {
+        "atoms": ("returns", ("quantile", "categorical")),
+        "bounds": ("returns", ("categorical",)),
+    }
     game: str = "Pong"
     """one of the paper's 49, such as Breakout; minatar/breakout and its kin; catch, our own"""
     network: Literal["small", "nature", "minatar"] = "small"

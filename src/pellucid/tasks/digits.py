@@ -47,6 +47,10 @@ class Digits(Classifier):
         partly=mnist.from_picture,
         switches=mnist.SWITCHES,
     )
+    only = {
+        **dict.fromkeys(("hidden", "activation", "dropout", "initial"), ("network", ("mlp",))),
+        "width": ("network", ("cnn",)),
+    }
 
     dataset: Literal["mnist", "fashion", "tiny"] = "mnist"
     """images to learn from: digits, pieces of clothing, or a few made-up digits for a quick try"""
@@ -59,7 +63,7 @@ class Digits(Classifier):
     activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"] = "relu"
     """what bends the mlp's hidden layers"""
     dropout: float = 0.0
-    """part of the hidden units that is silent in a training step"""
+    """part of the mlp's hidden units that is silent in a training step"""
     initial: Literal["torch", "glorot"] = "torch"
     """first weights of the mlp: torch's, or Keras's (Glorot and Bengio 2010) with zero biases"""
     normalize: Literal["unit", "half", "standard"] = "standard"

@@ -55,6 +55,7 @@ class Images(Classifier):
         decoders=PHOTOGRAPHS,
     )
     paths = {"folder": bool, "weights": bool}
+    only = {"widths": ("network", ("quick",))}
 
     folder: str = ""
     """your pictures: a folder with one sub-folder a class (or train/, valid/, test/ above them), or a CSV of

@@ -55,6 +55,10 @@ class Sketches(Classifier):
     """fifteen: Google's bitmaps of 15 classes; all: 80 thin bitmaps of each of 345 classes; strokes: pen
     strokes of 345 classes; tiny: a few made-up drawings for a quick try"""
     paths = {"folder": bool}
+    only = {
+        **dict.fromkeys(("width", "stride"), ("network", ("cnn",))),
+        "nodes": ("network", ("strokes",)),
+    }
 
     folder: str = ""
     """drawings of your own: a folder with, for each class, a sub-folder of pictures or an .ndjson, .npy or
