@@ -208,6 +208,11 @@ def test_few_pictures_are_seen_often_enough():
     assert task._with_enough_steps(100_000) == task
 
 
+def test_few_pictures_of_many_are_seen_often_enough():
+    task = dataclasses.replace(tiny(), least_steps=100, training=Training(epochs=2, batch_size=64, limit=30))
+    assert task.learner(task.data()).clock.steps == 100  # as 30 pictures alone would have
+
+
 def test_class_weights_weigh_the_rare_class_more():
     facts = {"classes": ["a", "b"], "class_weights": [0.5, 5.0]}
     outputs, targets = torch.tensor([[0.0, 1.0], [0.0, 1.0]]), torch.tensor([0, 1])
