@@ -36,6 +36,7 @@ COMMANDS = Archive(
     "speech-commands-mini/speech-commands-mini.tar.gz",
     {"5429996e6eb39523cb38ba7ad8948d3e0bbd89082b243d42539a8b5a24ef8d56": 5_815_675},
 )
+ARCHIVES = {"fsdd": FSDD, "sung": SUNG, "piano": PIANO_NOTES, "commands": COMMANDS}
 SOURCES = {
     "fsdd": "Free Spoken Digit Dataset (github.com/Jakobovski/free-spoken-digit-dataset), CC BY-SA 4.0",
     "sung": "vocobox human voice dataset (github.com/vocobox/human-voice-dataset), MIT",
