@@ -177,6 +177,7 @@ def test_a_text_without_a_word_is_refused(text):
         {"network": "static"},
         {"vectors": "glove"},
         {"max_norm": 0.0},
+        {"max_norm": float("inf")},
     ],
 )
 def test_a_field_outside_its_range_is_refused(fields):

@@ -6,6 +6,7 @@ source, ``minatar()`` that of Young and Tian 2019, ``tiny()`` a game of our own 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -142,8 +143,9 @@ class Atari(Task):
             raise UsageError(f"--returns {self.returns} needs --atoms, such as 51; it is {self.atoms}")
         if self.priority is not None and not 0 < self.priority <= 1:
             raise UsageError(f"--priority is {self.priority}; it must be above 0, at most 1, or None")
-        if not self.bounds[0] < self.bounds[1] or self.noops < 0 or self.exploration < 0:
-            raise UsageError("--bounds must rise, --noops and --exploration are 0 or more")
+        rising = -math.inf < self.bounds[0] < self.bounds[1] < math.inf
+        if not rising or self.noops < 0 or self.exploration < 0:
+            raise UsageError("--bounds must rise and be finite, --noops and --exploration are 0 or more")
         least = self.games * (self.stack + self.n_step + 1)
         if self.replay < max(least, self.start) or self.start < least:
             raise UsageError(

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -126,8 +127,8 @@ class Sentences(Classifier):
             raise UsageError(f"--maps is {self.maps} and --size {self.size}; at least 1, at most {MOST_MAPS}")
         if not 0 <= self.dropout < 1 or not 0 <= self.unknown <= 1:
             raise UsageError("--dropout and --unknown are parts of a whole: at least 0, --dropout below 1")
-        if self.max_norm is not None and not self.max_norm > 0:
-            raise UsageError(f"--max-norm is {self.max_norm}; it must be above 0, or None")
+        if self.max_norm is not None and not 0 < self.max_norm < math.inf:
+            raise UsageError(f"--max-norm is {self.max_norm}; it must be above 0 and finite, or None")
         if self.folds < 2 or not 0 <= self.fold < self.folds:
             raise UsageError(f"--fold {self.fold} of --folds {self.folds}; from 0, and at least two folds")
         if self.least < 1 or self.longest < 1:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -167,8 +168,8 @@ class Translation(Task):
             raise UsageError(f"--pieces is {self.pieces}; it must be {least} to {most:,}")
         if not 2 <= self.longest <= self.positions:
             raise UsageError(f"--longest {self.longest} must be 2 or more, and at most --positions")
-        if not 1 <= self.beam <= MOST_BEAM or self.length_penalty < 0:
-            raise UsageError(f"--beam is 1 to {MOST_BEAM}, --length-penalty 0 or more")
+        if not 1 <= self.beam <= MOST_BEAM or not 0 <= self.length_penalty < math.inf:
+            raise UsageError(f"--beam is 1 to {MOST_BEAM}, --length-penalty 0 or more, and finite")
 
     def data(self) -> Data:
         """Read the pairs and learn the pieces from the training pairs."""
