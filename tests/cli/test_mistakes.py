@@ -124,6 +124,8 @@ FLAGS = r"""
 2 | train digits --resume cut | --resume goes on with the run's own settings
 2 | train --resume cut --setting tiny | --resume goes on with the run's own settings
 5 | train --resume cut --task mine.py | belongs to the task "digits", not to "mine"
+2 | train --resume cut --out elsewhere | --resume goes on with the run's own settings, in its own directory
+2 | train digits --task mine.py | --task is for --resume; .*pellucid train mine.py
 2 | train --resume | --resume needs a value
 0 | train --resume run | run was finished already
 2 | look digits --index -1 --dataset tiny | --index is -1; there are training samples 0 to 549

@@ -61,13 +61,18 @@ def _steps(name: str | None, flags: Any, fields: list[str]) -> tuple[Path, Itera
     from pellucid.verbs.trained import next_run
 
     if flags.resume:
-        if name or fields or flags.setting:
+        if name or fields or flags.setting or flags.out:
             raise UsageError(
-                "--resume goes on with the run's own settings; leave the task and its flags away"
+                "--resume goes on with the run's own settings, in its own directory; leave the task, its "
+                "flags and --out away"
             )
         return flags.resume, resume(flags.resume, find_kind(flags.task_file) if flags.task_file else None)
     if name is None:
         raise UsageError("which task? For example: pellucid train digits")
+    if flags.task_file:
+        raise UsageError(
+            f"--task is for --resume; train a task of your own with: pellucid train {flags.task_file}"
+        )
     if flags.setting:
         fields = ["--setting", flags.setting, *fields]
     task = read_task(name, fields, program=f"pellucid train {name}")
