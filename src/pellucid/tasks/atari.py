@@ -58,11 +58,11 @@ class Atari(Task):
     goal: ClassVar[str] = "score"
     takes: ClassVar[FramesInput] = FramesInput()
     gives: ClassVar[str] = "actions"
-
     only = {
         "atoms": ("returns", ("quantile", "categorical")),
         "bounds": ("returns", ("categorical",)),
     }
+
     game: str = "Pong"
     """one of the paper's 49, such as Breakout; minatar/breakout and its kin; catch, our own"""
     network: Literal["small", "nature", "minatar"] = "small"
@@ -287,7 +287,11 @@ def paper() -> Atari:
 
 
 def minatar() -> Atari:
-    """Young and Tian 2019 (arXiv:1903.03176), table 1, with Adam and more rewards at once, on Breakout."""
+    """Young and Tian 2019 (arXiv:1903.03176), table 1, on Breakout, made faster.
+
+    Ours: Adam, three rewards at once, eight games side by side, an update for every 4 actions and 0.01 as the
+    last epsilon; theirs: RMSProp, one reward, one game, an update for every action and 0.1.
+    """
     return Atari(
         game="minatar/breakout", network="minatar", returns="mean", n_step=3, priority=None, replay=100_000,
         start=5_000, games=8, steps_per_update=4, target_every=250, epsilon=0.01, exploration=100_000,
