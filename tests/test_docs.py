@@ -48,6 +48,7 @@ PYTHON = {'train("digits")': 'train(pellucid.setting("digits", "tiny"))'}
 OPENS_NETWORK = ("evaluate", "predict", "explain", "walk", "trace", "export")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 GENERATED = re.compile(r"<!-- (?:results|output|tree).*?<!-- /(?:results|output|tree) -->", re.DOTALL)
+OUTPUT = re.compile(r"<!-- output:([\w-]+) -->\n```text\n\$ (.*)")
 LINK = re.compile(r"!?\[[^]]*\]\(([^)\s]+)\)")
 
 
@@ -148,6 +149,22 @@ def test_every_command_and_every_python_block_of_a_page_runs(page, folder, shown
 )
 def test_a_command_that_uses_the_released_model_runs(line, folder):
     assert main(tiny(line)) == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_is_shown_as_printed_was_printed_by_a_command_that_the_page_shows_before_it(page):
+    text, made = page.read_text("utf-8"), script("make_pictures").COMMANDS
+    wrong = []
+    for output in OUTPUT.finditer(text):
+        shown = [
+            line
+            for kind, body in BLOCK.findall(text[: output.start()])
+            if kind == "console"
+            for line in body.splitlines()
+        ]
+        if output[2] not in shown or output[2] != f"pellucid {made[output[1]]}":
+            wrong.append(output[2])
+    assert wrong == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -267,16 +267,23 @@ def decoder_for(
     if not content:
         raise DataError(f"{name}: empty (0 bytes)")
     for magic, decoder in decoders.items():
-        if content.startswith(magic) and (magic != b"RIFF" or content[8:12] == b"WEBP"):
+        if begins(content, magic):
             return decoder
     if decoders is not DECODERS and content[4:12] in HEIC:
         return heic_decoder(name)
-    kind = next((other for magic, other in OTHERS.items() if content.startswith(magic)), "")
+    kind = next((other for magic, other in OTHERS.items() if begins(content, magic)), "")
     if content[4:12] in (b"ftypheic", b"ftypmif1", b"ftypavif"):
         kind = "HEIC or AVIF"
     what = f"a {kind} file" if kind else "not a picture that can be read here"
     taken = "PNG and JPEG" if decoders is DECODERS else "PNG, JPEG, WebP and GIF"
+    if content.startswith(b"fLaC") or (content.startswith(b"RIFF") and content[8:12] == b"WAVE"):
+        raise DataError(f"{name}: a sound, not a picture; {taken} are taken")
     raise DataError(f"{name}: {what}; {taken} are taken, {SAVE_AGAIN}")
+
+
+def begins(content: bytes, magic: bytes) -> bool:
+    """Say whether a file begins as its kind does; RIFF holds sounds and films as well as WebP."""
+    return content.startswith(magic) and (magic != b"RIFF" or content[8:12] == b"WEBP")
 
 
 def heic_decoder(name: str) -> Callable[[io.BytesIO], Image.Image]:

@@ -29,7 +29,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         raise UsageError(f"compare what? For example: {EXAMPLE}")
     program = f"pellucid compare {name}"
     if asks_help(rest):
-        screen.show(parser.format_help())
+        screen.show(parser.help_with(name))
         read_task(name, ["--help"], program=program)
     flags, fields = parser.parse_known_args(rest)
     if flags.over is None:

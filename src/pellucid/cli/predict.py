@@ -97,6 +97,10 @@ def _parser() -> Parser:
     parser = Parser(
         "predict", "Ask a trained network: pictures, photographs, or texts, whatever it was trained on."
     )
+    parser.epilog = (
+        "A network that plays takes other flags, --game, --seconds, --epsilon, --sticky and -o FILE.gif: "
+        "pellucid predict atari --help."
+    )
     parser.add_argument(
         "reference", metavar="RUN|TASK|FILE.onnx", help="a run, a released model, an exported file"
     )

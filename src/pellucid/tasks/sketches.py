@@ -316,7 +316,7 @@ def fifteen() -> Sketches:
 
 
 def all_classes() -> Sketches:
-    """The 345 classes with 80 drawings each: about 15 minutes on one core."""
+    """The 345 classes with 80 drawings each: about fifty minutes on one core."""
     return Sketches(dataset="all", width=32, dropout=0.1, training=recipe(epochs=40))
 
 
