@@ -54,7 +54,7 @@ def rooms() -> list[list[str]]:
     pictures = _rows(results.SPEED, results.SPEED_COLUMNS, "benchmark")
     spoken = _rows(results.SPEECH, results.SPEECH_COLUMNS, "score")
     played = _rows(results.ATARI, results.ATARI_COLUMNS, "game", "player")
-    lines = [["room", "what is measured, on test data", "Pellucid", "beside it"]]
+    lines = [["task", "what is measured, on test data", "Pellucid", "beside it"]]
 
     def add(room: str, what: str, row: Row | None, shown: Callable[[Row], str], beside: str = "") -> None:
         if row:

@@ -4,7 +4,7 @@
     python benchmarks/table.py --check    change nothing; end with 1 when a table is not what the results say
 
 A page says where: ``<!-- results:NAME -->`` and, on a later line, ``<!-- /results -->``. NAME is a
-benchmark of ``results.csv``, or ``speed`` (all of them), or ``accuracy`` (``accuracy.csv``).
+benchmark of ``results.csv``, or ``speed`` (all of them), or another key of ``all_tables``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import argparse
 import re
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import overview
@@ -21,7 +21,7 @@ import results
 from atari import AT, DOPAMINE
 from results import Row
 
-NOT_YET = "Not measured yet; `make bench` measures it.\n"
+NOT_YET = "Not measured yet; `python benchmarks/{}` measures it.\n"
 OPENING = "<!-- results:"
 CLOSING = "<!-- /results -->"
 BLOCK = re.compile(rf"({OPENING}(?P<name>[\w-]+) -->\n).*?({CLOSING})", re.DOTALL)
@@ -108,7 +108,7 @@ def renewed(text: str, tables: dict[str, str]) -> str:
 
 
 def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Row] = ()) -> dict[str, str]:
-    """Name -> Markdown: one table a benchmark, ``speed`` for all, ``accuracy``, ``serve``."""
+    """Name -> Markdown: one table a benchmark of ``results.csv``, ``speed`` for all these, and the others."""
     names = dict.fromkeys(row["benchmark"] for row in speed)
     tables = {name: speed_table([row for row in speed if row["benchmark"] == name]) for name in names}
     whole = "\n".join(f"**{name}**\n\n{tables[name]}" for name in names)
@@ -122,23 +122,29 @@ def all_tables(speed: Sequence[Row], accuracy: Sequence[Row], serve: Sequence[Ro
     opened = results.read(results.FIRST_PAGE, results.FIRST_PAGE_COLUMNS)
     drawn = results.read(results.PAD, results.PAD_COLUMNS)
     soaked = results.read(results.SOAK, results.SOAK_COLUMNS)
+    measured: dict[str, tuple[Callable[[Sequence[Row]], str], Sequence[Row], str]] = {  # and by which script
+        "atari": (atari_table, played, "atari.py"),
+        "sentences": (sentences_table, kim, "sentences.py"),
+        "translation": (translation_table, translated, "translation.py"),
+        "sketches": (sketches_table, drawings, "sketches.py"),
+        "canvas": (sketches_table, canvas, "canvas.py"),
+        "speech": (speech_table, spoken, "speech.py"),
+        "first-page": (first_page_table, opened, "first_page.py"),
+        "pad": (pad_table, drawn, "pad.py"),
+        "soak": (soak_table, soaked, "soak.py"),
+        "accuracy": (accuracy_table, accuracy, "accuracy.py"),
+        "serve": (serve_table, serve, "serve.py"),
+    }
     return {
         **tables,
-        "atari": atari_table(played) if played else NOT_YET,
+        **{
+            name: table(rows) if rows else NOT_YET.format(script)
+            for name, (table, rows, script) in measured.items()
+        },
+        "speed": whole or NOT_YET.format("speed.py"),
         "dopamine": dopamine_table(),
-        "sentences": sentences_table(kim) if kim else NOT_YET,
-        "translation": translation_table(translated) if translated else NOT_YET,
-        "sketches": sketches_table(drawings) if drawings else NOT_YET,
-        "canvas": sketches_table(canvas) if canvas else NOT_YET,
-        "speech": speech_table(spoken) if spoken else NOT_YET,
-        "first-page": first_page_table(opened) if opened else NOT_YET,
-        "pad": pad_table(drawn) if drawn else NOT_YET,
-        "soak": soak_table(soaked) if soaked else NOT_YET,
-        "speed": whole or NOT_YET,
         "faster": _with_head(overview.faster(speed, NAMES)),
         "rooms": _with_head(overview.rooms()),
-        "accuracy": accuracy_table(accuracy) if accuracy else NOT_YET,
-        "serve": serve_table(serve) if serve else NOT_YET,
     }
 
 
@@ -170,7 +176,7 @@ def accuracy_table(rows: Sequence[Row]) -> str:
             ]
             for row in rows
         ),
-    )
+    ) + _measured_on(rows)
 
 
 def sentences_table(rows: Sequence[Row]) -> str:
@@ -188,7 +194,7 @@ def sentences_table(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     )
-    return _markdown(head, lines)
+    return _markdown(head, lines) + _measured_on(rows)
 
 
 def translation_table(rows: Sequence[Row]) -> str:
@@ -207,7 +213,7 @@ def translation_table(rows: Sequence[Row]) -> str:
         parameters = f"{float(row['parameters']) / 1e6:.1f} million"
         cells = [f"`{row['name']}`", row["search"], row["score"], value, f"{int(row['n']):,}"]
         lines.append([*cells, row["bar"], parameters, training, counted])
-    return _markdown(head, lines)
+    return _markdown(head, lines) + _measured_on(rows)
 
 
 def sketches_table(rows: Sequence[Row]) -> str:
@@ -337,6 +343,12 @@ def _spread(row: Row) -> str:
 
 def _percent(value: str) -> str:
     return f"{100 * float(value):.2f} %"
+
+
+def _measured_on(rows: Sequence[Row]) -> str:
+    """Return the line below a table that says on which machine its times were measured, and when."""
+    machines, dates = dict.fromkeys(row["machine"] for row in rows), sorted({row["date"] for row in rows})
+    return f"\n{' and '.join(machines)}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}.\n"
 
 
 def _with_head(lines: list[list[str]]) -> str:

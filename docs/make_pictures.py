@@ -32,7 +32,7 @@ WIDEST, TALLEST = 1000, 2600  # pixels
 MAXCOVERAGE = Image.Quantize.MAXCOVERAGE  # keeps rare colours, such as the top of a colour map
 
 COMMANDS = {  # name of the output -> command, in order
-    "look": "look digits --measure-steps 200 --out look",
+    "look": "look digits --out look",
     "model": "model digits --out model-mlp.png",
     "model-cnn": "model digits --network cnn --out model-cnn.png",
     "train": "train digits --out runs/mlp",
@@ -41,7 +41,7 @@ COMMANDS = {  # name of the output -> command, in order
     "explain-mlp": "explain runs/mlp valid:12 --out explain-mlp",
     "train-cnn": "train digits --network cnn --out runs/cnn",
     "explain": "explain runs/cnn valid:12 --out explain-cnn",
-    "predict": "predict digits photo.jpg --show photo",
+    "predict": "predict digits docs/pictures/photo.jpg --show photo",
     "predict-text": 'predict sentences "a gorgeous and moving film"',
     "explain-text": 'explain sentences "the plot is thin , but the acting is superb" --out explain-text',
     "translation-look": "look translation --out look-translation",
@@ -126,13 +126,12 @@ def make() -> None:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(contextlib.chdir(folder))
-        photograph(seed=7).save("photo.jpg", quality=82)
+        PICTURES.mkdir(exist_ok=True)
+        photograph(seed=7).save(PICTURES / "photo.jpg", quality=82)
         shape_on_a_wall(seed=3).save("shape.png")
         if not Path("docs").exists():
             Path("docs").symlink_to(DOCS)
         said = {name: run(command) for name, command in commands.items()}
-        PICTURES.mkdir(exist_ok=True)
-        (PICTURES / "photo.jpg").write_bytes(Path("photo.jpg").read_bytes())
         for name, path in MADE.items():
             if not name.startswith(options.only):
                 continue

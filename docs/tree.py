@@ -19,7 +19,7 @@ BLOCK = re.compile(r"(<!-- tree -->\n).*?(<!-- /tree -->)", re.DOTALL)
 FLOORS = (  # from the doors down to the ground; an import only goes down
     ("doors", ("cli", "web", "api.py", "__main__.py")),
     ("what every door can do", ("verbs",)),
-    ("rooms", ("tasks",)),
+    ("tasks", ("tasks",)),
     ("the contract", ("checks.py", "task.py")),
     (
         "verbs of the field",

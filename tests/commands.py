@@ -2,8 +2,8 @@
 
 A server process imports everything, computes nothing, and forks one command after another from there: the
 two seconds of importing are paid once, and no thread of torch's exists yet when it forks. It speaks JSON
-lines: {"words", "folder", "log", "dies_at"} starts a command and answers {"pid"}; {"pid"} waits for its end
-and answers {"status"}.
+lines: {"words", "folder", "log", "dies_at", "defect"} starts a command and answers {"pid"}; {"pid"} waits for
+its end and answers {"status"}.
 """
 
 import contextlib
@@ -29,38 +29,51 @@ def environment():
 
 
 class Commands:
-    """A server of commands; ``defect`` names one of ``DEFECTS`` to be planted in it."""
+    """A server of commands."""
 
-    def __init__(self, folder, defect=None):
+    def __init__(self, folder):
         self.folder = Path(folder)
-        words = [sys.executable, __file__, *([defect] if defect else [])]
+        words = [sys.executable, __file__]
         self.server = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(), cwd=folder
         )
-        self.count = 0
+        self.started = []
         assert self.server.stdout.readline() == "ready\n"  # so that the first command's time is its own
 
-    def start(self, *words, dies_at=0):
-        """Start ``pellucid WORDS``, which kills itself at its ``dies_at``-th call to the disk if that is not 0."""
-        self.count += 1
-        log = self.folder / f"command-{self.count}.log"
+    def start(self, *words, dies_at=0, defect=None):
+        """Start ``pellucid WORDS``.
+
+        Args:
+            dies_at: it kills itself at this call to the disk, if that is not 0.
+            defect: one of ``DEFECTS`` that is planted in it.
+        """
+        log = self.folder / f"command-{len(self.started)}.log"
         log.touch()
         given = {
             "words": list(map(str, words)),
             "folder": str(self.folder),
             "log": str(log),
             "dies_at": dies_at,
+            "defect": defect,
         }
-        return Command(self, self._ask(given)["pid"], log)
+        self.started.append(Command(self, self._ask(given)["pid"], log))
+        return self.started[-1]
 
-    def run(self, *words):
+    def run(self, *words, **how):
         """Run a command to its end."""
-        command = self.start(*words)
+        command = self.start(*words, **how)
         code = command.wait()
         assert code == 0, command.log.read_text()
         return command
 
     def close(self):
+        """End the server, and before it all commands that nobody waited for, with their workers."""
+        for command in self.started:
+            if command.code is None:
+                command.send(signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(command.pid, signal.SIGKILL)
+                command.wait()
         self.server.stdin.close()
         self.server.wait(60)
 
@@ -86,11 +99,6 @@ class Command:
         if self.code is None:
             self.code = self.commands._ask({"pid": self.pid})["status"]
         return self.code
-
-    def computed(self):
-        """Return the processor seconds it has used: the machine may be busy with others."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def ended(self):
         """Say whether it has ended; it stays a zombie, whose number nobody else gets, until ``wait``."""
@@ -155,6 +163,8 @@ def command(asked):
     os.chdir(asked["folder"])
     if asked["dies_at"]:
         die_at(asked["dies_at"])
+    if asked["defect"]:
+        DEFECTS[asked["defect"]]()
     from pellucid.cli.main import main
 
     return main(asked["words"])
@@ -179,10 +189,12 @@ def die_at(call):
 def sync_slowly():
     from pellucid.disk import Disk
 
-    plain = Disk.sync
+    plain, states = Disk.sync, []
 
     def sync(self, path):
         if "resume" in str(path):
+            states.append(path)
+        if len(states) > 1:  # the first is to be there already
             sys.stderr.write("saving slowly\n")
             sys.stderr.flush()
             time.sleep(20)
@@ -250,8 +262,6 @@ if __name__ == "__main__":
     import pellucid.tasks.digits
     import pellucid.verbs.train  # noqa: F401
 
-    if len(sys.argv) > 1:
-        DEFECTS[sys.argv[1]]()
     gc.freeze()  # what is imported stays shared with the commands: no collection walks through it there
     print("ready", flush=True)
     sys.exit(serve())

@@ -195,7 +195,7 @@ def test_a_seed_that_is_already_there_is_not_trained_again(monkeypatch, tmp_path
 def test_an_accuracy_table_shows_percent_range_and_the_papers_score():
     row = accuracy.merged(None, "paper", 0, answer(0.984))
     row = accuracy.merged(row, "paper", 1, answer(0.986)) | {"source": "the paper"}
-    last = table.accuracy_table([row]).splitlines()[-1]
+    last = table.accuracy_table([row]).splitlines()[-3]
     assert last == "| `paper` | 98.50 % (98.40 % to 98.60 %) | 2 | 98.40 % (the paper) | 10 s |"
 
 
@@ -262,6 +262,19 @@ def test_a_room_that_was_not_measured_has_no_line(monkeypatch, tmp_path):
     whole = overview.rooms()
     monkeypatch.setattr(results, "ATARI", tmp_path / "none.csv")
     assert [line for line in whole if "atari" not in line[0]] == overview.rooms() != whole
+
+
+def test_a_table_with_times_says_on_which_machine_they_were_taken():
+    rows = [accuracy.merged(None, name, 0, answer(0.5)) for name in ("paper", "cnn")]
+    rows[0]["date"], rows[1]["date"] = "2020-01-02", "2020-01-05"
+    assert table.accuracy_table(rows).endswith("\n\n2 cores, 2020-01-02 to 2020-01-05.\n")
+
+
+def test_what_was_not_measured_names_the_script_that_measures_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "SOAK", tmp_path / "none.csv")
+    tables = table.all_tables([], [])
+    assert tables["soak"] == "Not measured yet; `python benchmarks/soak.py` measures it.\n"
+    assert tables["accuracy"] == "Not measured yet; `python benchmarks/accuracy.py` measures it.\n"
 
 
 def test_growth_is_that_of_an_hour_after_the_first_tenth():

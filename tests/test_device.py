@@ -1,6 +1,5 @@
 """The machine: names of devices, the heap, and what is written down about it."""
 
-import getpass
 import json
 import os
 import platform
@@ -208,9 +207,15 @@ def test_the_environment_names_this_python_and_this_torch():
     assert (found["python"], found["torch"]) == (platform.python_version(), torch.__version__)
 
 
-def test_the_environment_names_no_person_no_host_and_no_path():
+def test_the_environment_names_no_person_no_host_and_no_path(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"LOGNAME": "ada-at-work", "USER": "ada-at-work", "HOME": "/home/of-ada"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(socket, "gethostname", lambda: "ada-s-machine")
+    here = platform.uname_result(platform.system(), "ada-s-machine", *platform.uname()[2:5])
+    monkeypatch.setattr(platform, "uname", lambda: here)
     text = json.dumps(list(environment().values()))
-    secrets = (socket.gethostname(), getpass.getuser(), os.getcwd(), os.path.expanduser("~"), sys.prefix)
+    secrets = ("ada-s-machine", "ada-at-work", "/home/of-ada", os.getcwd(), sys.prefix)
     assert [secret for secret in secrets if secret in text] == []
 
 

@@ -48,6 +48,7 @@ PYTHON = {'train("digits")': 'train(pellucid.setting("digits", "tiny"))'}
 OPENS_NETWORK = ("evaluate", "predict", "explain", "walk", "trace", "export")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 GENERATED = re.compile(r"<!-- (?:results|output|tree).*?<!-- /(?:results|output|tree) -->", re.DOTALL)
+OUTPUT = re.compile(r"<!-- output:([\w-]+) -->\n```text\n\$ (.*)")
 LINK = re.compile(r"!?\[[^]]*\]\(([^)\s]+)\)")
 
 
@@ -118,10 +119,13 @@ def opened_and_closed(line: str) -> int:
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, text=True, env=environment(), preexec_fn=hears_ctrl_c
     ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("http://127.0.0.1:")
-        process.send_signal(signal.SIGINT)
-        return process.wait(60)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("http://127.0.0.1:")
+            process.send_signal(signal.SIGINT)
+            return process.wait(60)
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
@@ -148,6 +152,22 @@ def test_every_command_and_every_python_block_of_a_page_runs(page, folder, shown
 )
 def test_a_command_that_uses_the_released_model_runs(line, folder):
     assert main(tiny(line)) == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_is_shown_as_printed_was_printed_by_a_command_that_the_page_shows_before_it(page):
+    text, made = page.read_text("utf-8"), script("make_pictures").COMMANDS
+    wrong = []
+    for output in OUTPUT.finditer(text):
+        shown = [
+            line
+            for kind, body in BLOCK.findall(text[: output.start()])
+            if kind == "console"
+            for line in body.splitlines()
+        ]
+        if output[2] not in shown or output[2] != f"pellucid {made[output[1]]}":
+            wrong.append(output[2])
+    assert wrong == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -214,15 +234,25 @@ def test_every_file_of_the_package_stands_in_the_tree():
     assert [path for path in files if path.stem != "__init__" and path.stem not in tree] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_results_are_what_the_benchmarks_say(page):
+@pytest.fixture(scope="module")
+def tables():
     read, files = table.results.read, table.results
-    tables = table.all_tables(
+    return table.all_tables(
         read(files.SPEED, files.SPEED_COLUMNS),
         read(files.ACCURACY, files.ACCURACY_COLUMNS),
         read(files.SERVE, files.SERVE_COLUMNS),
     )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_results_are_what_the_benchmarks_say(page, tables):
     assert table.renew(page, tables, keep=True) is False
+
+
+def test_all_results_stand_on_a_page(tables):
+    shown = {block["name"] for page in PAGES for block in table.BLOCK.finditer(page.read_text("utf-8"))}
+    assert "speed" in shown  # it holds those of all benchmarks
+    assert [name for name in tables.keys() - shown if tables[name] not in tables["speed"]] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -10,6 +10,7 @@ import pytest
 from commands import environment
 
 from pellucid import download
+from pellucid.datasets import quickdraw, recordings, sentences
 from pellucid.download import Archive
 from pellucid.errors import DataError
 
@@ -226,6 +227,16 @@ def test_offline_touches_no_network(server, monkeypatch):
     with pytest.raises(DataError, match="PELLUCID_OFFLINE forbids the network: unset it, or put"):
         download.fetch(archive(server, "good"))
     assert server.visits == 0
+
+
+def test_a_file_without_an_address_says_what_can_be_done_without_it():
+    with pytest.raises(DataError, match=r"PELLUCID_MIRROR .*; train on --dataset tiny"):
+        download.fetch(Archive("set/file.bin", {SHA256: len(GOOD)}, instead="train on --dataset tiny"))
+
+
+@pytest.mark.parametrize("archive", [quickdraw.ARCHIVES["fifteen"], recordings.FSDD, sentences.TREES["test"]])
+def test_packs_that_are_only_in_a_mirror_have_made_up_data_instead(archive):
+    assert (archive.url, archive.instead) == (None, download.MADE_UP)
 
 
 def test_offline_does_not_ask_a_mirror_on_the_network(server, monkeypatch):

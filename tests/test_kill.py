@@ -4,10 +4,9 @@ import os
 import random
 import signal
 import time
-from pathlib import Path
 
 import pytest
-from commands import Commands
+from commands import DEFECTS, Commands, living
 
 KILLS = int(os.environ.get("PELLUCID_KILLS", "8"))
 SEED = int(os.environ.get("PELLUCID_SEED", "0")) or random.SystemRandom().getrandbits(32)
@@ -62,10 +61,10 @@ def interrupted(commands, run, flags, kills, choose):
         killed += 1
 
 
-def whole(commands, flags):
+def whole(commands, flags, **how):
     """Train without interruption, measure it, and return the outcome."""
     began = time.monotonic()
-    commands.run("train", "digits", *flags, "--out", commands.folder / "whole")
+    commands.run("train", "digits", *flags, "--out", commands.folder / "whole", **how)
     commands.seconds = time.monotonic() - began
     return outcome(commands.folder / "whole")
 
@@ -86,16 +85,24 @@ def test_killed_at_random_moments_a_run_ends_byte_identical(commands, flags):
     print(f"{kills} kills in {runs} runs, seed {SEED}")
 
 
-def test_the_comparison_sees_an_optimiser_that_is_not_restored(tmp_path):
-    commands = Commands(tmp_path, defect="forget_the_optimizer")
-    expected, run = whole(commands, FLAGS), Path(tmp_path) / "run"
-    first = go(commands, run, FLAGS)
+@pytest.mark.parametrize("defect", [None, *sorted(DEFECTS.keys() - {"sync_slowly"})])
+def test_the_comparison_sees_whatever_is_not_restored_and_nothing_else(commands, defect):
+    expected, run = whole(commands, FLAGS, defect=defect), commands.folder / "run"
+    first = go(commands, run, FLAGS, defect=defect)
     assert first.said("step     28")
     first.send(signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL
-    assert go(commands, run, FLAGS).wait() == 0
+    max((run / "resume").glob("step-*")).unlink()  # so that the log is ahead of what is left
+    assert go(commands, run, FLAGS, defect=defect).wait() == 0
+    assert (outcome(run) == expected) == (defect is None)
+
+
+def test_commands_that_nobody_waited_for_end_with_their_server(tmp_path):
+    commands = Commands(tmp_path)
+    command = commands.start("train", "digits", *FLAGS, "--epochs", "300", "--out", tmp_path / "run")
+    assert command.said("step      7")
     commands.close()
-    assert outcome(run) != expected
+    assert not living(command.pid)
 
 
 def test_a_run_killed_before_it_could_say_that_it_stopped_early_stops_there(commands):

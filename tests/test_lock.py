@@ -17,6 +17,7 @@ from pellucid.run import Run
 from pellucid.verbs.train import resume, train
 
 HOLDS = "import sys, time; from pathlib import Path; from pellucid.lock import held\nwith held(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+ASKS = "import sys; from pathlib import Path; from pellucid.lock import holder\nprint('asks', flush=True)\nwhile True: holder(Path(sys.argv[1]))"
 
 
 @pytest.fixture
@@ -53,9 +54,11 @@ def test_a_killed_process_leaves_no_lock_behind(tmp_path, other):
 
 
 def test_asking_never_keeps_a_trainer_out(tmp_path):
-    asks = f"from pathlib import Path; from pellucid.lock import holder\nwhile True: holder(Path({str(tmp_path / 'lock')!r}))"
-    process = subprocess.Popen([sys.executable, "-c", asks], env=environment())
+    process = subprocess.Popen(
+        [sys.executable, "-c", ASKS, str(tmp_path / "lock")], stdout=subprocess.PIPE, env=environment()
+    )
     try:
+        assert process.stdout.readline() == b"asks\n"
         until = time.monotonic() + 2
         while time.monotonic() < until:
             with held(tmp_path / "lock"):
@@ -63,6 +66,7 @@ def test_asking_never_keeps_a_trainer_out(tmp_path):
     finally:
         process.kill()
         process.wait()
+        process.stdout.close()
 
 
 def test_a_run_is_held_while_it_trains_and_free_afterwards(tmp_path):

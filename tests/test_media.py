@@ -3,6 +3,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -137,6 +138,10 @@ def test_a_large_photograph_arrives_small_enough():
         (b"8BPS" + bytes(30), "a Photoshop file"),
         (b"\0\0\0\x18ftypheic", "HEIC"),
         (b"\x89PNG\r\n\x1a\n", "truncated or damaged"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "the picture: a sound, not a picture; PNG and JPEG are taken$"),
+        (b"fLaC\0\0\0\x22", "a sound, not a picture"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "a WebP file"),
+        (b"RIFF\x24\0\0\0AVI LIST", "not a picture that can be read here"),
         (b"\xff\xd8\xff\xe0", "truncated or damaged"),
         (encoded(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8))[:-2000], "truncated or damaged"),
         (encoded(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8), "JPEG")[:-1000], "truncated or damaged"),
@@ -153,6 +158,29 @@ def test_a_large_photograph_arrives_small_enough():
 def test_what_is_no_picture_is_refused_with_a_reason(content, reason):
     with pytest.raises(DataError, match=reason):
         media.picture(content)
+
+
+HEIC = b"\0\0\0\x18ftypheic" + bytes(20)
+
+
+def test_an_iphone_s_photograph_is_read_by_the_plug_in_where_photographs_are(monkeypatch):
+    class HeifImageFile:
+        """A file that the plug-in has opened: Pillow's picture of the ramp."""
+
+        def __new__(cls, file):
+            assert file.read() == HEIC
+            return Image.fromarray(RAMP)
+
+    monkeypatch.setitem(sys.modules, "pillow_heif", SimpleNamespace(HeifImageFile=HeifImageFile))
+    assert np.array_equal(media.picture(HEIC, decoders=media.PHOTOGRAPHS), RAMP)
+    with pytest.raises(DataError, match="PNG and JPEG are taken"):
+        media.picture(HEIC)
+
+
+def test_without_the_plug_in_an_iphone_s_photograph_is_refused_with_its_name(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(DataError, match="pip install pillow-heif"):
+        media.picture(HEIC, decoders=media.PHOTOGRAPHS)
 
 
 def test_sizes_are_checked_before_decoding(monkeypatch):

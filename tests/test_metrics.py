@@ -17,6 +17,7 @@ import pellucid
 from pellucid.metrics import (
     Score,
     accuracy,
+    answered_from,
     calibration,
     confusion,
     cross_entropy,
@@ -24,6 +25,7 @@ from pellucid.metrics import (
     mcnemar,
     per_class,
     spread,
+    sure_above,
     top_k,
     wilson,
     worst,
@@ -276,3 +278,24 @@ def test_metrics_import_neither_torch_nor_scikit_learn():
     env = os.environ | {"PYTHONPATH": place}
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     assert out.stdout.strip() == "[]"
+
+
+def test_withholding_unsure_answers_counts_those_that_are_left():
+    sure = np.array([0.95, 0.9, 0.8, 0.7, 0.6])
+    targets = np.array([0, 0, 0, 1, 0])  # the fourth is wrong
+    found = answered_from(np.stack([sure, 1 - sure], 1), targets, [0, 0.65, 0.7, 0.75, 0.95, 0.96])
+    counts = [(round(score.value * score.n), score.n) if score else None for score in found]
+    assert counts == [(4, 5), (3, 4), (3, 4), (3, 3), (1, 1), None]
+    assert found[0] == wilson(4, 5)
+
+
+def test_withholding_agrees_with_the_threshold_that_is_right_often_enough(made_up):
+    _, shares, targets = made_up
+    every = np.unique(shares.max(1))
+    for wanted in (0.8, 0.9, 0.95):
+        good = [
+            sure
+            for sure, score in zip(every, answered_from(shares, targets, every), strict=True)
+            if score.value >= wanted
+        ]
+        assert sure_above(shares, targets, wanted) == min(good)

@@ -55,14 +55,28 @@ def test_watching_an_episode_shows_the_one_that_was_scored():
     np.testing.assert_array_equal(moments[5].stack[0], moments[4].stack[1])
 
 
-def test_seeds_of_training_validation_and_test_are_not_the_same():
-    streams = [set(playing.seeds(0, 500, stream)) for stream in ("validation", "test", "look", "person")]
-    players = Players(Catch, 4, seed=0)
-    from pellucid import seeding
+class Recorded(Catch):
+    """A game that is over after one step, and writes down the seed of each episode."""
 
-    streams.append({seeding.mix(0, e, f"episode of game {p}") for e in range(500) for p in range(4)})
-    assert len(set.union(*streams)) == sum(map(len, streams))
-    assert players.episodes == [0, 0, 0, 0]
+    def __init__(self, begun):
+        self.begun = []
+        super().__init__(limit=1)
+        self.begun = begun
+
+    def reset(self, seed):
+        self.begun.append(seed)
+        return super().reset(seed)
+
+
+def test_seeds_of_training_validation_and_test_are_not_the_same():
+    streams = [playing.seeds(0, 500, stream) for stream in ("validation", "test", "look", "person")]
+    trained = []
+    players = Players(partial(Recorded, trained), 4, seed=0)
+    players.begin()
+    for _ in range(2 * 199):
+        players.step(np.zeros(4, int))
+    assert len(trained) == 4 * 200
+    assert len(set(trained).union(*streams)) == 800 + 4 * 500
 
 
 def test_an_action_after_the_end_is_not_done_and_begins_the_next_episode():

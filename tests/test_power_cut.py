@@ -24,9 +24,13 @@ def create(disk: SimulatedDisk) -> None:
     )
 
 
+def line(step: int) -> Progress:
+    return Progress(step, STEPS, step / 4, 1 / step, 0.001, {"accuracy": {"value": step / 20}})
+
+
 def log(run: Run, *steps: int) -> None:
     for step in steps:
-        run.log(Progress(step, STEPS, step / 4, 1 / step, 0.001, {"accuracy": {"value": step / 20}}))
+        run.log(line(step))
     run.sync()
 
 

@@ -42,12 +42,32 @@ if processes.rank() == 0:
 processes.leave()
 """
 
+NORMALISED = """
+from torch import nn
+from pellucid import processes
+from pellucid.learners import Supervised
+from small import Small, small
+
+class Normalised(Small):
+    def model(self, facts):
+        return nn.Sequential(super().model(facts), nn.BatchNorm1d(10))
+
+processes.join()
+task = Normalised(network="mlp", hidden=(6,), training=small().training)
+learner = Supervised(task, task.data())
+for buffer in learner._kept().buffers():
+    buffer.fill_(1 + processes.rank())
+outputs, _ = learner.validated()
+if processes.rank() == 0:
+    print(float(outputs.double().abs().sum()), flush=True)
+processes.leave()
+"""
+
 
 @pytest.fixture
 def meet(tmp_path, monkeypatch, capfd):
-    """Run ``MEMBER`` in so many processes, launched from this one, and return what the first says."""
+    """Run a script in so many processes, launched from this one, and return what the first says."""
     file = tmp_path / "member.py"
-    file.write_text(MEMBER)
     for name, value in {**environment(), "GLOO_SOCKET_IFNAME": "lo"}.items():
         monkeypatch.setenv(name, value)
     signals = [
@@ -58,7 +78,8 @@ def meet(tmp_path, monkeypatch, capfd):
     ]  # torchrun handles these from then on
     before = {number: signal.getsignal(number) for number in signals}
 
-    def run(count):
+    def run(count, script):
+        file.write_text(script)
         if count == 1:
             runpy.run_path(str(file))
         else:
@@ -71,11 +92,16 @@ def meet(tmp_path, monkeypatch, capfd):
 
 
 def test_each_sample_is_evaluated_once_by_one_two_or_three_processes(meet):
-    said = {count: meet(count).split("sum") for count in (1, 2, 3)}
+    said = {count: meet(count, MEMBER).split("sum") for count in (1, 2, 3)}
     assert said[1][0] == f"{torch.Size([199, 10])} {torch.Size([1, 10])} True False\n"
     assert said[2][0] == said[1][0] == said[3][0]
     assert float(said[2][1]) == pytest.approx(float(said[1][1]), rel=1e-6)
     assert float(said[3][1]) == pytest.approx(float(said[1][1]), rel=1e-6)
+
+
+def test_what_a_normalisation_measured_in_the_first_process_counts_in_all(meet):
+    alone, together = (float(meet(count, NORMALISED)) for count in (1, 2))
+    assert together == pytest.approx(alone, rel=1e-6)
 
 
 def test_two_processes_reach_the_weights_of_one(commands, tmp_path):  # noqa: F811

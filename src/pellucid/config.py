@@ -92,7 +92,8 @@ def parse(default: Config, words: Sequence[str], *, program: str) -> Config:
     """Return ``default`` changed by the flags in ``words``.
 
     Raises:
-        UsageError: a flag is unknown (the near match is named) or its value cannot be meant.
+        UsageError: a flag is unknown (the near match is named), its value cannot be meant, or it has no
+            effect beside another (``only`` of the dataclass).
         SystemExit: the words ask for ``--help``, which is printed.
     """
     import tyro  # slow to import, and only those who parse flags need it
@@ -120,7 +121,23 @@ def parse(default: Config, words: Sequence[str], *, program: str) -> Config:
         if not flag.startswith("-"):
             raise UsageError(f'nothing is expected where "{flag}" stands; see {program} --help')
         raise UsageError(f"unknown flag {flag}.{near(flag, flag_names(type(default)))} See {program} --help")
+    _refuse_idle(default, result)
     return result
+
+
+def _refuse_idle(default: Any, result: Any) -> None:
+    """Refuse what was changed and only means something under another choice than the one that was made."""
+    for name, (choice, under) in getattr(type(result), "only", {}).items():
+        value, chosen = getattr(result, name), getattr(result, choice)
+        if value != getattr(default, name) and chosen not in under:
+            flag, other = (f"--{word.replace('_', '-')}" for word in (name, choice))
+            raise UsageError(
+                f"{flag} has no effect with {other} {chosen}, only with {other} {' or '.join(under)}; "
+                "leave it away"
+            )
+    for field in dataclasses.fields(result):
+        if dataclasses.is_dataclass(inner := getattr(result, field.name)):
+            _refuse_idle(getattr(default, field.name), inner)
 
 
 def flag_names(kind: type) -> list[str]:

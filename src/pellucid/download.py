@@ -23,6 +23,7 @@ SLOWEST_BYTES_PER_SECOND = 2000  # a server that trickles is given up
 PATIENCE_SECONDS = 120  # allowed on top of that
 STALE_SECONDS = 24 * 3600  # a temporary file that old was left by a process that was killed
 BLOCK = 2**20
+MADE_UP = "look and train can do without, on made-up data: --dataset tiny"  # what many tasks have instead
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,13 @@ class Archive:
         file: ``<data set>/<file>``, the place in the cache and in a mirror.
         accepted: sha256 -> length in bytes, of each version that may be used.
         url: the official address; None where there is none, so that only a mirror can help.
+        instead: what can be done without the file, for the message when it cannot be had.
     """
 
     file: str
     accepted: Mapping[str, int]
     url: str | None = None
+    instead: str = ""
 
 
 def cache() -> Path:
@@ -160,7 +163,8 @@ def advice(archive: Archive, final: Path) -> str:
     """Say what a person can do when no place had the file that belongs at ``final``."""
     if offline() and archive.url:
         return f"PELLUCID_OFFLINE forbids the network: unset it, or put {archive.url} at {final}"
-    return f"set PELLUCID_MIRROR to a folder or an address that has it, or put the file at {final}"
+    without = f"; {archive.instead}" if archive.instead else ""
+    return f"set PELLUCID_MIRROR to a folder or an address that has it, or put the file at {final}{without}"
 
 
 def offline() -> bool:

@@ -97,10 +97,10 @@ class ImageInput:
             name = "the picture" if isinstance(source, bytes) else source
             raise DataError(f"{name}: {error}") from error
 
-    def grid(self, facts: dict[str, Any]) -> tuple[int, int] | None:
-        """Return the rows and columns of a sample that is one grid of bytes; None of one in colour."""
-        shape = facts.get("shape", ())
-        return (shape[0], shape[1]) if len(shape) == 2 else None
+    def grid(self, facts: dict[str, Any]) -> tuple[int, ...] | None:
+        """Return the shape of a sample, bytes (H, W) or (H, W, C); None where the facts say no such shape."""
+        shape = tuple(facts.get("shape", ()))
+        return shape if len(shape) in (2, 3) else None
 
     def shown(self, sample: np.ndarray, facts: dict[str, Any]) -> tuple[bytes, str]:
         """Return a raw sample as a PNG and its media type."""
@@ -161,9 +161,14 @@ class FramesInput:
             raise DataError(f"{what}: expected the frames of a moment, bytes {shape}, or valid:12")
         return {"sample": source}
 
+    def shown(self, sample: np.ndarray, facts: dict[str, Any]) -> tuple[bytes, str]:
+        """Return the frames of a moment, the newest on the right, as a PNG and its media type."""
+        brightest = max(1, int(sample.max()))  # 1 where a frame only says where things are
+        return write_png(np.hstack(list(sample * (255 // brightest)))), "image/png"
 
-def grid_of(takes: Input, facts: dict[str, Any]) -> tuple[int, int] | None:
-    """Return the rows and columns of a raw sample that is one grid of bytes; None where it is not.
+
+def grid_of(takes: Input, facts: dict[str, Any]) -> tuple[int, ...] | None:
+    """Return the shape of a raw sample that is a grid of bytes, (H, W) or (H, W, C); None where it is not.
 
     What ``takes`` has a method ``grid`` that says so, or its samples are something else.
     """
@@ -267,16 +272,23 @@ def decoder_for(
     if not content:
         raise DataError(f"{name}: empty (0 bytes)")
     for magic, decoder in decoders.items():
-        if content.startswith(magic) and (magic != b"RIFF" or content[8:12] == b"WEBP"):
+        if begins(content, magic):
             return decoder
     if decoders is not DECODERS and content[4:12] in HEIC:
         return heic_decoder(name)
-    kind = next((other for magic, other in OTHERS.items() if content.startswith(magic)), "")
+    kind = next((other for magic, other in OTHERS.items() if begins(content, magic)), "")
     if content[4:12] in (b"ftypheic", b"ftypmif1", b"ftypavif"):
         kind = "HEIC or AVIF"
     what = f"a {kind} file" if kind else "not a picture that can be read here"
     taken = "PNG and JPEG" if decoders is DECODERS else "PNG, JPEG, WebP and GIF"
+    if content.startswith(b"fLaC") or (content.startswith(b"RIFF") and content[8:12] == b"WAVE"):
+        raise DataError(f"{name}: a sound, not a picture; {taken} are taken")
     raise DataError(f"{name}: {what}; {taken} are taken, {SAVE_AGAIN}")
+
+
+def begins(content: bytes, magic: bytes) -> bool:
+    """Say whether a file begins as its kind does; RIFF holds sounds and films as well as WebP."""
+    return content.startswith(magic) and (magic != b"RIFF" or content[8:12] == b"WEBP")
 
 
 def heic_decoder(name: str) -> Callable[[io.BytesIO], Image.Image]:

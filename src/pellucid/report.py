@@ -78,7 +78,7 @@ def page(
     """Return the report of a run: a complete HTML document in ASCII.
 
     Args:
-        scores: what ``evaluate`` found: ``{"scores": {name: score}, "command": ...}`` and, where there are
+        scores: what ``evaluate`` found: ``{"scores": {name: score}, "command", "step"}`` and, where there are
             any, "per_class" (a list in the order of ``facts["classes"]``), "confusion" (rows true, columns
             predicted), "calibration" (``Calibration.to_json()``, with "temperature" if one was fitted) and
             "robustness" (``{name: [{"level": ..., **score}]}``).
@@ -149,6 +149,7 @@ def method(scores: Mapping[str, Any], training: Mapping[str, Any], facts: Mappin
         ("Data", escape(facts.get("source", missing))),
         ("Licence of the data", escape(facts.get("licence", missing))),
         ("Seed", escape(training.get("seed", missing))),
+        ("Weights", f"of step {scores['step']:,}" if "step" in scores else missing),
         ("Command that repeats it", f"<code>{escape(scores.get('command', missing))}</code>"),
     ]
     lines = "\n".join(f'<tr><th scope="row">{name}</th><td>{value}</td></tr>' for name, value in rows)

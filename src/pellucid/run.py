@@ -8,7 +8,7 @@ lines are chained by CRCs, and each saved state says how far the log must reach.
     task.json training.json facts.json    what was learned, how, from what; covered by environment.json
     environment.json                      where; the checksums of the three; whether training is finished
     progress.jsonl speed.jsonl            the metric log (deterministic) and its times (not)
-    weights.safetensors                   the best weights so far
+    weights.safetensors                   the weights that are kept
     snapshots/step-000000001200.safetensors  the weights at evaluations, to look back at, where they fit
     resume/step-000000001200.safetensors  the newest two states of training
     scores.json pictures/ report.html     what evaluating and explaining add

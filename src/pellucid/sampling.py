@@ -113,7 +113,7 @@ def _fused(network: Any, inputs: Tensor, engine: Engine) -> Any:
         from pellucid import fused
     except ImportError as error:
         if engine == "numba":
-            raise MissingExtra("the fused step needs numba: pip install pellucid[audio]") from error
+            raise MissingExtra("the fused step needs numba: pip install 'pellucid[audio]'") from error
         return None
     return fused
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.disk import Disk, listing, make_directory, remove_leftovers, replace
+from pellucid.disk import Disk, listing, make_directory, read, remove_leftovers, replace
 from pellucid.errors import RunError
 from pellucid.sealed import from_json, to_json
-from pellucid.tensorfile import pack, read_tensors
+from pellucid.tensorfile import FILE_LIMIT, pack, read_header, read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,6 +101,18 @@ def read_weights(
         return tensors, {**found, "step": int(found["step"]), **scores}
     except (KeyError, ValueError) as error:
         raise RunError(f"{path} is damaged: its metadata lack step or scores ({error})") from None
+
+
+def step_of(path: Path, disk: Disk) -> int:
+    """Return the step of the weights in such a file, without waiting for torch.
+
+    Raises:
+        RunError: missing or damaged.
+    """
+    try:
+        return int(read_header(read(disk, path, FILE_LIMIT), path)["step"])
+    except (KeyError, ValueError):
+        raise RunError(f"{path} is damaged: its metadata lack the step") from None
 
 
 def is_kept(step: int, *, steps: int, every: int, size: int, most: float) -> bool:

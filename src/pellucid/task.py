@@ -96,6 +96,8 @@ class Task(ABC):
         gives: what an answer is: "classes", "text", "sound" or "actions".
         paths: fields that may name a file or folder, and what tells whether a value does; found anywhere.
         lasting: facts that must be as they were when the data are used after the training; none, all of them.
+        only: fields that have an effect under some choices alone: name -> (the field that chooses, the
+            choices). As flags they are refused under any other.
     """
 
     name: ClassVar[str]
@@ -105,6 +107,7 @@ class Task(ABC):
     gives: ClassVar[str] = "classes"
     paths: ClassVar[dict[str, Callable[[str], bool]]] = {}
     lasting: ClassVar[tuple[str, ...]] = ()
+    only: ClassVar[dict[str, tuple[str, tuple[str, ...]]]] = {}
 
     training: Training = field(default_factory=Training)
 

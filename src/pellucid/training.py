@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pellucid.errors import UsageError
 
@@ -24,9 +24,15 @@ MOST = {
 class Training:
     """How a network is trained. Every task has one of these, and its fields are flags.
 
+    Class attributes:
+        only: fields that have an effect under some choices alone, as in ``Task``.
     Raises:
         UsageError: a value is outside its range.
     """
+
+    only: ClassVar[dict[str, tuple[str, tuple[str, ...]]]] = {
+        "warmup": ("schedule", ("one-cycle", "cosine", "linear", "constant")),
+    }
 
     epochs: float = 10.0
     """passes through the training set"""
@@ -52,7 +58,8 @@ class Training:
     """how the learning rate changes with the step; exponential rises, for the range test of lr-find; plateau:
     a tenth for every validation from the first whose loss is no better on, until it falls below 1e-4"""
     warmup: float = 0.0
-    """part of the steps, 0 to 1, over which the learning rate rises; one-cycle takes 0.3 when this is 0"""
+    """part of the steps, 0 to 1, over which the learning rate rises; one-cycle takes 0.3 when this is 0;
+    exponential and plateau have none"""
     clip: float | None = None
     """largest norm of the whole gradient; None does not clip"""
     ema: float | None = None

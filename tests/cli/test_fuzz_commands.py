@@ -57,7 +57,7 @@ REFERENCES = [
     "",
     "digits/mlp",
 ]
-BOUND = ["--dataset", "tiny", "--hidden", "4", "--steps", "2", "--width", "1", "--validation", "30"]
+BOUND = ["--dataset", "tiny", "--steps", "2", "--validation", "30"]
 BOUND += ["--workers", "0", "--no-compile", "--batch-size", "8", "--device", "cpu", "--evaluate-every", "2"]
 
 
@@ -84,7 +84,7 @@ def line(number):
     if verb == "evaluate":
         words += ["--no-report"]
     if verb in WITH_TASK:
-        words += BOUND
+        words += [*BOUND, *(["--width", "1"] if "cnn" in " ".join(words) else ["--hidden", "4"])]
     return [*(["--json"] if draw.random() < 0.3 else []), verb, *words]
 
 

@@ -95,6 +95,8 @@ FLAGS = r"""
 2 | train digits --dropout 1 | --dropout.*at least 0 and below 1
 2 | train digits --dropout nan | --dropout.*at least 0 and below 1
 2 | train digits --label-smoothing 2 | --label-smoothing.*below 1
+2 | train digits --dropout 0.5 --network cnn | --dropout has no effect with --network cnn, only with --network mlp
+2 | train digits --warmup 0.1 --schedule plateau | --warmup has no effect with --schedule plateau
 2 | train digits --width 0 --network cnn | --width is 0; .*1 to 256
 2 | train digits --width 9999 --network cnn | --width is 9999
 2 | train digits --validation 0 | --validation is 0; at least one image must validate
@@ -122,6 +124,8 @@ FLAGS = r"""
 2 | train digits --resume cut | --resume goes on with the run's own settings
 2 | train --resume cut --setting tiny | --resume goes on with the run's own settings
 5 | train --resume cut --task mine.py | belongs to the task "digits", not to "mine"
+2 | train --resume cut --out elsewhere | --resume goes on with the run's own settings, in its own directory
+2 | train digits --task mine.py | --task is for --resume; .*pellucid train mine.py
 2 | train --resume | --resume needs a value
 0 | train --resume run | run was finished already
 2 | look digits --index -1 --dataset tiny | --index is -1; there are training samples 0 to 549

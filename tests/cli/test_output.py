@@ -42,7 +42,7 @@ VERB_FLAGS = {
     "check": ["FILE|TASK"],
     "doctor": [],
     "studio": ["--runs", "--host", "--port", "--token", "--task", "--no-browser"],
-    "trace": ["--input"],
+    "trace": ["--input", "--runs", "--task"],
 }
 GOOD = {
     "list": "list",

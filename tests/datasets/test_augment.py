@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from pellucid.datasets.augment import affine, numbers_needed, shift
+from pellucid.datasets.augment import affine, conceal, numbers_needed, refit, shift, thicken
 
 
 def digits(count=4, height=28, width=28):
@@ -127,3 +127,54 @@ def test_elastic_knots_at_the_end_of_their_range_move_the_whole_image():
     uniform = torch.full((1, numbers_needed(elastic=1.0)), 0.5)
     uniform[:, 6 : 6 + 25] = 1.0
     assert torch.allclose(affine(image, uniform, elastic=3.0), torch.roll(image, -3, 3), atol=1e-4)
+
+
+def block(top, left, height, width, value=1.0, side=28):
+    image = torch.zeros(1, 1, side, side)
+    image[..., top : top + height, left : left + width] = value
+    return image
+
+
+def box(image):
+    """Return (top, left, height, width) of what is at least half as light as can be."""
+    rows, columns = (image[0, 0] >= 0.5).nonzero().unbind(1)
+    top, left = int(rows.min()), int(columns.min())
+    return top, left, int(rows.max()) - top + 1, int(columns.max()) - left + 1
+
+
+def test_a_thickened_dot_is_a_cross_of_the_share_that_was_drawn():
+    dot = torch.zeros(3, 1, 5, 5)
+    dot[:, :, 2, 2] = 1
+    none, half, whole = thicken(dot, torch.tensor([[0.0], [0.5], [1.0]]), 0.8)[:, 0]
+    cross = torch.tensor([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
+    assert torch.equal(none, dot[0, 0])
+    for found, share in ((half, 0.4), (whole, 0.8)):
+        expected = dot[0, 0].clone()
+        expected[1:4, 1:4] += share * cross
+        assert torch.allclose(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "longer", "expected"),
+    [
+        ((0, 0, 4, 4), 8, (10, 10, 8, 8)),
+        ((3, 17, 4, 4), 20, (10, 10, 8, 8)),  # twice as large, never more
+        ((2, 8, 20, 20), 10, (9, 9, 10, 10)),
+        ((1, 1, 2, 8), 16, (12, 6, 4, 16)),
+    ],
+)
+def test_ink_is_centred_and_its_longer_side_brought_to_the_box(drawn, longer, expected):
+    assert box(refit(block(*drawn), longer)) == expected
+
+
+def test_a_part_is_hidden_from_the_side_that_the_direction_says_and_the_rest_fills_the_box():
+    left, right = block(12, 4, 4, 4), block(10, 16, 8, 8)
+    numbers = torch.tensor([[0.1, 0.0, 0.9], [0.1, 0.5, 0.9], [0.1, 0.0, 0.0], [0.9, 0.0, 0.9]])
+    found = conceal((left + right).expand(4, 1, 28, 28), numbers, chance=0.5, longer=20)
+    expected = [refit(right, 20), refit(left, 20), refit(left + right, 20), left + right]
+    assert torch.allclose(found, torch.cat(expected), atol=1e-6)
+
+
+def test_no_drawing_loses_anything_without_a_chance():
+    drawing = block(12, 4, 4, 4)
+    assert conceal(drawing, torch.zeros(1, 3), chance=0.0, longer=20) is drawing

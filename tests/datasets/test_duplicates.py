@@ -41,7 +41,7 @@ def test_different_pictures_are_not_near():
 
 
 def test_flat_pictures_of_different_colours_are_not_near():
-    assert pairs(*[Image.new("RGB", (32, 32), colour) for colour in ("red", "blue")]) in (set(), {(0, 1)})
+    assert pairs(*[Image.new("RGB", (32, 32), colour) for colour in ("red", "blue")]) == set()
 
 
 def test_groups_join_what_is_joined_through_others():

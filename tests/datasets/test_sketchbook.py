@@ -63,6 +63,29 @@ def test_another_drawing_moves_no_drawing_between_the_splits(tmp_path):
     assert {row.numpy().tobytes() for row in before} <= after
 
 
+@pytest.mark.parametrize("count", [3, 4, 7, 20])
+def test_every_class_of_a_small_folder_trains_validates_and_tests(count):
+    random = np.random.default_rng(count)
+    for _ in range(300):  # one in eight by chance leaves a class of 20 without a test in 7 of 100
+        sums = [random.bytes(32) for _ in range(count)]
+        tests = sketchbook.tested(sums)
+        assert 1 <= len(tests) <= count - 2
+
+
+def test_a_folder_of_small_classes_can_be_tested(tmp_path):
+    names = [f"class-{number}.ndjson" for number in range(10)]
+    of_strokes(tmp_path, *names, count=4)
+    labels = [sketchbook.own(tmp_path, split).labels for split in ("train", "test")]
+    assert [sorted(set(each.tolist())) for each in labels] == [list(range(10))] * 2
+
+
+def test_two_different_drawings_are_too_few(tmp_path):
+    of_strokes(tmp_path, "cat.ndjson", "dog.ndjson")
+    (tmp_path / "dog.ndjson").write_text("\n".join([line(np.random.default_rng(n % 2)) for n in range(30)]))
+    with pytest.raises(DataError, match=r"dog.ndjson: 2 different drawings are too few"):
+        sketchbook.own(tmp_path, "train")
+
+
 @pytest.mark.parametrize("names", [(), ("cat.ndjson",), ("cat.txt", "dog.txt")])
 def test_fewer_than_two_classes_are_refused(names, tmp_path):
     with pytest.raises(DataError, match="two or more"):

@@ -54,6 +54,21 @@ def test_every_architecture_is_drawn_whole_and_no_edge_runs_through_a_box(assort
     assert not page.errors
 
 
+def test_the_input_map_of_a_kernel_walk_is_one_that_the_output_adds_up(assorted, open_page):
+    page = open_page(assorted, "#/assorted/mobile/explain/kernel?layer=1.body.2&unit=0")
+    for output in (0, 5, 2):  # of a depthwise convolution each output map looks at its own input map
+        page.select_option("label:has-text('output map') select", str(output))
+        page.wait_for_function(
+            "map => document.querySelector('.kernel-grids figcaption').innerText.includes(`map ${map} of`)",
+            arg=output,
+        )
+        ref = page.evaluate("() => document.querySelector('.kernel-grids canvas').dataset.ref")
+        products = page.locator(".kernel-line table").last.locator("p-number").all()
+        assert "before:1.body.2" in ref
+        assert all(f":1.body.2:{output}:" in one.get_attribute("data-ref") for one in products)
+    assert not page.errors
+
+
 def test_the_layers_of_every_architecture_are_shown_at_work(assorted, open_page):
     from studio import go
 

@@ -131,12 +131,52 @@ def test_a_place_survives_being_written_and_read(modules):
     )
 
 
+@pytest.mark.parametrize(
+    ("at", "run"), [("", "r"), ("0,0,2", "r"), ("5", "r~10"), ("25", "r~20"), ("400", "r~40")]
+)
+def test_only_a_number_means_a_moment_of_the_training(modules, at, run):
+    script = "return moments.momentOf({ id: 'r', snapshots: [10, 20, 40] }, argument).id"
+    assert modules(script, at, names=("moments",)) == run
+
+
 def test_a_training_that_went_back_forgets_the_lines_that_it_dropped(modules):
     script = """const log = follow.emptyLog();
         for (let i = 1; i <= 9; i++) follow.addProgress(log, {step: i, loss: i, scores: i % 3 ? null : {a: {value: i}}}, i);
         follow.rewind(log, 5); follow.addProgress(log, {step: 6, loss: -6}, 6); follow.addProgress(log, {step: 6, loss: 0}, 6);
         return [log.losses, log.evaluations.map((one) => one.step)]"""
     assert modules(script) == [[1, 2, 3, 4, 5, -6], [3]]
+
+
+def test_the_largest_counts_of_a_matrix_are_found_however_many_classes_it_has(modules):
+    script = """const { largest } = await import("/static/views/confusion.js");
+        const rows = [...Array(400)].map((_, r) => [...Array(400)].map((_, c) => (r === c ? 5 : 0)));
+        rows[1][2] = 9;
+        rows[7][7] = 1130;
+        return [largest(rows), largest([[0]])]"""
+    assert modules(script) == [[9, 1130], [1, 1]]
+
+
+def test_speech_is_asked_for_once_at_a_time_and_its_sounds_are_let_go(modules):
+    script = """const { speaker } = await import("/static/speaking.js");
+        const [revoke, gone, asked, seen] = [URL.revokeObjectURL, [], [], []];
+        URL.revokeObjectURL = (address) => gone.push(address);
+        const voices = { speak: ["a"], vocabulary: { a: ["one"] } };
+        const post = () => new Promise((answer) => asked.push(answer));
+        const api = { address: (...parts) => parts.join("/"), get: async () => voices, post };
+        const [form, place] = speaker({ api, run: { id: "run" } });
+        const [say, sing] = form.querySelectorAll("button");
+        const played = [];
+        for (let i = 0; i < 2; i++) {
+            sing.click();
+            seen.push(say.disabled && sing.disabled);
+            asked.pop()({ answer: { text: "sung", parts: [] }, wav: btoa("RIFF") });
+            await new Promise((wake) => setTimeout(wake));
+            seen.push(say.disabled || sing.disabled);
+            played.push(place.querySelector("audio").src);
+        }
+        URL.revokeObjectURL = revoke;
+        return [seen, gone.length, gone[0] === played[0]]"""
+    assert modules(script) == [[True, False, True, False], 1, True]
 
 
 def test_time_a_step_leaves_evaluation_out(modules):

@@ -286,15 +286,23 @@ def test_a_map_is_chosen_with_the_keyboard_and_shows_what_excites_it(studio, ope
     assert values == sorted(values, reverse=True)
 
 
-def test_the_paths_of_the_race_are_those_of_the_toolkits_updates(studio, open_page):
+def test_the_paths_of_the_race_are_those_of_the_toolkits_updates_and_the_address_keeps_its_rates(
+    studio, open_page
+):
     page = open_page(studio, place("-", "train", "race", surface="valley", steps=50, who="sgd,adam"))
     page.wait_for_selector(".standing tbody tr")
-    found = {ref: value for ref, value in shown(page) if ref.startswith("race/")}
+    page.fill("[aria-label='learning rate of adam']", "0.3")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("[data-ref*='/adam=0.3[']")
+    shared = page.evaluate("location.hash")
+    assert "rates=adam:0.3" in shared
+    again = open_page(studio, shared)
+    again.wait_for_selector(".standing tbody tr")
+    assert again.input_value("[aria-label='learning rate of adam']") == "0.3"
     surface = SURFACES["valley"]
-    paths = race(
-        surface, learning_rates={name: surface.learning_rates[name] for name in ("sgd", "adam")}, steps=50
-    )
-    for name, path in paths.items():
+    rates = {"sgd": surface.learning_rates["sgd"], "adam": 0.3}
+    found = {ref: value for ref, value in shown(again) if ref.startswith("race/")}
+    for name, path in race(surface, learning_rates=rates, steps=50).items():
         mine = [value for ref, value in found.items() if f"/{name}=" in ref and "/loss" not in ref]
         assert mine == path[50].tolist()
 

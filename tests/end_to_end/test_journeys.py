@@ -6,7 +6,23 @@ import time
 
 from studio import Studio, go, settled
 
+from pellucid.run import Run
+
 PICTURE = "docs/pictures/photo.jpg"
+
+DRAWN = """async () => {
+    // the picture under the pixels, in the sheet's colours
+    const sample = location.hash.match(/sample=valid:(\\d+)/)[1]
+    const { decode } = await import("/static/api.js")
+    const run = location.hash.split("/")[2]
+    const { raw } = await (await fetch(`api/v1/runs/${run}/pixels?sample=valid:${sample}`)).json()
+    const { values, shape: [height, width] } = decode(raw)
+    const canvas = Object.assign(document.createElement("canvas"), { width, height })
+    const image = new ImageData(width, height)
+    values.forEach((value, p) => image.data.set([255 - value, 255 - value, 255 - value, 255], 4 * p))
+    canvas.getContext("2d").putImageData(image, 0, 0)
+    return canvas.toDataURL()
+}"""
 
 
 def number_of(text):
@@ -47,10 +63,39 @@ def test_a_newcomer_looks_trains_tests_and_uses_without_leaving_the_page(studio,
     wrong = scores["n"] - sum(row[i] for i, row in enumerate(scores["confusion"]))
     assert wrong == number_of(text(page, "[data-ref$='mistakes[n]']"))
 
+    opened = Run.open(studio.runs / run)
+    tensors, kept = opened.weights()
+    opened.save_weights(tensors, step=kept["step"] + 1, scores=kept["scores"])  # as a resumed training does
+    page.click("#steps >> text=Explain")
+    page.click("#steps >> text=Test")
+    page.wait_for_selector("button:has-text('Test again')")
+    settled(page)
+    assert number_of(text(page, "main [data-ref$='[evaluate,step]']")) == scores["step"] == kept["step"]
+    assert text(page, "main h2") == "On the test set"
+    page.click("[data-key=view-mistakes]")
+    page.wait_for_selector(".alarm:has-text('test it again')")
+    page.wait_for_selector("#side [aria-current] + .numbers:has-text('step')")
+    opened.save_weights(tensors, step=kept["step"], scores=kept["scores"])
+
+    go(page, f"#/digits/{run}/look/data")
+    looked = page.evaluate("document.querySelectorAll('.sheet canvas')[7].toDataURL()")
+    parts = json.loads(studio.get(f"api/v1/runs/{run}/look"))["splits"]
+    assert number_of(text(page, "[data-ref$='look[splits,valid]']")) == parts["valid"] < 1000
+    page.locator(".sheet a").nth(7).click()
+    page.wait_for_selector("h1:has-text('Pixels')")
+    settled(page)
+    assert page.evaluate(DRAWN) == looked
+
     page.click("#steps >> text=Use")
+    settled(page)
+    page.click("text=Copy a validation picture")
+    page.wait_for_selector(".bars:not([data-blank]), p-bars:not([data-blank])")
     page.click("[data-key=view-use]")
     page.wait_for_selector("h1:has-text('Try it')")
     settled(page)
+    page.click("text=Take one that it did not train on")
+    page.wait_for_selector(".said")
+    assert page.locator("main [role=alert]").count() == 0
     page.set_input_files("#picture", request.config.rootpath / PICTURE)
     page.wait_for_selector(".said")
     shares = [number_of(one) for one in page.locator(".bars p-number").all_inner_texts()]
@@ -144,6 +189,7 @@ def test_a_studio_that_is_killed_neither_stops_the_training_nor_loses_the_page(t
         page.fill("[name=epochs]", "100000")
         page.click("text=Start training")
         page.wait_for_selector(".line .raw", timeout=60_000)
+        page.wait_for_selector(".figure:has-text('step') small:has-text('of')")
         run = studio.runs / page.evaluate("location.hash.split('/')[2]")
         studio.kill(signal.SIGKILL)
         before = steps_of(run)
@@ -160,6 +206,18 @@ def test_a_studio_that_is_killed_neither_stops_the_training_nor_loses_the_page(t
         assert page.errors == []
     finally:
         studio.kill(signal.SIGTERM)
+
+
+def test_a_training_that_diverges_says_why_and_not_that_it_goes_on(studio, open_page):
+    page = open_page(studio)
+    fields = {"optimizer": "sgd", "learning_rate": 1e12, "evaluate_every": 1}
+    start = """async fields => (await import("/static/api.js")).api.start("digits", "tiny", fields)"""
+    run = page.evaluate(start, fields)["id"]
+    go(page, f"#/digits/{run}/train/watch")
+    page.wait_for_selector("[role=alert]:has-text('the loss is')", timeout=60_000)
+    assert text(page, "main h2") == "Paused"
+    assert (studio.runs / run / "resume").is_dir()
+    assert "goes on exactly" not in page.inner_text("main")
 
 
 def test_a_task_of_one_file_has_its_pages_without_any_code_for_the_web(studio, open_page):

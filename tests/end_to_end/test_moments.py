@@ -34,6 +34,20 @@ def test_the_time_line_shows_the_network_of_each_moment_and_explain_goes_there(s
     assert page.errors == []
 
 
+def test_the_moment_stays_where_it_is_on_the_way_past_one_gradient_and_an_exciting_image(studio, open_page):
+    step = Run.open(studio.runs / "small").snapshots.steps()[1]
+    page = open_page(studio, f"#/digits/small/train/gradient?at={step}")
+    page.wait_for_selector("main .facts p-number")
+    weight = page.input_value("[aria-label='index of the weight']")
+    assert len(weight.split(",")) >= 2
+    assert page.url.endswith(f"at={step}&weight=hidden1.weight&index={weight}")
+    go(page, f"#/digits/small/explain/layers?at={step}&layer=relu1&unit=1")
+    links = page.eval_on_selector_all(".exciting a", "all => all.map((one) => one.getAttribute('href'))")
+    assert len(links) == 9
+    assert all(f"at={step}&sample=valid:" in link for link in links)
+    assert page.errors == []
+
+
 def test_the_cockpit_shows_gradients_silent_units_and_memory_as_the_files_have_them(studio, open_page):
     page = open_page(studio, "#/digits/small/train/watch")
     page.wait_for_selector(".cockpit-layers p-curve svg")

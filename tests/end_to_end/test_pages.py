@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -161,17 +162,20 @@ def at(document, path):
 @pytest.mark.parametrize("view", ["scores", "calibration", "robustness", "confusion"])
 def test_every_number_of_a_test_equals_the_document_it_names(studio, open_page, view):
     page = open_page(studio, f"#/digits/zoo.digits.mlp/test/{view}")
-    document = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/scores"))
+    documents = {
+        "scores.json": json.loads(studio.get("api/v1/runs/zoo.digits.mlp/scores")),
+        "abstain": json.loads(studio.get("api/v1/runs/zoo.digits.mlp/abstain")),
+    }
     shown = page.eval_on_selector_all(
-        "main [data-ref*='scores.json[']",
+        "main [data-ref*='scores.json['], main [data-ref*='abstain[']",
         "all => all.map(one => [one.dataset.ref, one.textContent, one.value ?? null])",
     )
     checked = 0
     for ref, text, value in shown:
-        path = re.fullmatch(r"zoo\.digits\.mlp/scores\.json\[([^\]:]+)\](?:\[(\w+)\])?", ref)
+        path = re.fullmatch(r"zoo\.digits\.mlp/([a-z.]+)\[([^\]:]+)\](?:\[(\w+)\])?", ref)
         if path is None:
             continue  # a sum, which its own test checks
-        expected = at(document, ",".join(filter(None, path.groups())))
+        expected = at(documents[path[1]], ",".join(filter(None, path.groups()[1:])))
         if expected is None:
             assert text == "none"
         elif isinstance(value, (int, float)):
@@ -180,6 +184,47 @@ def test_every_number_of_a_test_equals_the_document_it_names(studio, open_page, 
             assert float(text) == expected, ref
         checked += 1
     assert checked >= 4
+
+
+def test_a_network_that_may_be_unsure_answers_less_and_better_and_the_address_keeps_it(studio, open_page):
+    page = open_page(studio, "#/digits/zoo.digits.mlp/test/calibration")
+    found = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/abstain"))
+    page.focus("input[aria-label='It answers when it is sure by']")
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    shown = dict(
+        page.eval_on_selector_all(
+            "[data-ref*='/abstain[test,accuracy,30,']", "all => all.map(one => [one.dataset.ref, one.value])"
+        )
+    )
+    score = found["test"]["accuracy"][30]
+    assert shown["zoo.digits.mlp/abstain[test,accuracy,30,value]"] == score["value"]
+    assert score["value"] > found["test"]["accuracy"][0]["value"]
+    share = "zoo.digits.mlp/abstain[test,accuracy,30,n] / test,n"
+    assert shown[share] == score["n"] / found["test"]["n"] < 1
+    address, said = page.url, page.inner_text(".withheld")
+    assert f"{100 * score['value']:.2f}" in said
+    again = open_page(studio)
+    go(again, address[address.index("#") :])
+    assert again.inner_text(".withheld") == said
+
+
+def test_a_picture_that_is_turned_by_hand_has_its_answer_beside_it(studio, open_page):
+    page = open_page(studio, "#/digits/zoo.digits.mlp/test/robustness?sample=valid:12")
+    shown = "document.querySelector('canvas.sample').dataset.ref"
+    straight = page.evaluate(shown)
+    page.focus("input[aria-label=rotation]")
+    page.keyboard.press("End")
+    page.wait_for_function(f"ref => {shown} !== ref", arg=straight)
+    refs = page.eval_on_selector_all("p-bars p-number", "all => all.map(one => [one.dataset.ref, one.value])")
+    sample = page.evaluate(shown).split("/")[1]
+    found = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/worse?sample=valid:12&rotation=45"))
+    assert found["sample"] == sample
+    assert len(refs) == 10
+    assert all(ref.startswith(found["probabilities"]["ref"]) for ref, _ in refs)
+    assert sum(value for _, value in refs) == pytest.approx(1, abs=1e-5)
+    assert "rotation=45" in page.url
+    assert page.errors == []
 
 
 def test_the_confusion_matrix_sums_to_the_test_set_and_a_cell_opens_its_images(studio, open_page):
@@ -200,12 +245,31 @@ def test_the_confusion_matrix_sums_to_the_test_set_and_a_cell_opens_its_images(s
     assert page.errors == []
 
 
+def test_a_damaged_run_says_what_is_wrong_with_it_in_every_step(studio, open_page):
+    for name, file in (("spoilt", "facts.json"), ("lost", "task.json")):
+        shutil.copytree(studio.runs / "small", studio.runs / name)
+        (studio.runs / name / file).write_text("{")
+    try:
+        page = open_page(studio, "#/digits/spoilt/train/watch", fresh=True)
+        for step in ("train", "test", "explain", "use"):
+            go(page, f"#/digits/spoilt/{step}")
+            assert "facts.json was changed" in page.inner_text("main [role=alert]")
+            assert page.locator("main form").count() == 0
+        assert "damaged" in page.inner_text("#side [data-key=run-spoilt]")
+        assert page.locator("#side h2").all_inner_texts() == ["Tasks", "Runs without a task"]
+        assert "task.json was changed" in page.inner_text("#side .strays li:has-text('lost')")
+        assert complaints(page) == []
+    finally:
+        for name in ("spoilt", "lost"):
+            shutil.rmtree(studio.runs / name)
+
+
 def test_the_gallery_holds_every_mistake(studio, open_page):
     page = open_page(studio, "#/digits/zoo.digits.mlp/test/mistakes")
     scores = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/scores"))["evaluate"]
     page.click("text=Show all")
     wrong = round(scores["n"] * (1 - scores["scores"]["accuracy"]["value"]))
-    assert page.locator(".mistakes > li").count() == wrong
+    page.wait_for_function("n => document.querySelectorAll('.mistakes > li').length === n", arg=wrong)
     losses = [
         float(text) for text in page.locator(".mistakes li div:has-text('loss') p-number").all_inner_texts()
     ]
@@ -213,8 +277,14 @@ def test_the_gallery_holds_every_mistake(studio, open_page):
     said = json.loads(studio.get("api/v1/runs/zoo.digits.mlp/mistakes?count=1000"))
     assert page.locator(".mistakes .doubtful").count() == sum(one["doubtful"] for one in said["mistakes"])
     page.click("text=only doubtful labels")
-    page.locator(".mistakes .doubtful").first.wait_for()
-    assert page.locator(".mistakes > li").count() == page.locator(".mistakes .doubtful").count() > 0
+    page.wait_for_selector("[role=status]:has-text(' such among ')")
+    doubtful = page.locator(".mistakes .doubtful").count()
+    assert page.locator(".mistakes > li").count() == doubtful > 0
+    worst = page.locator(".mistakes li b >> nth=1").inner_text()
+    page.select_option("label:has-text('it is') select", worst)
+    page.wait_for_function("n => document.querySelectorAll('.mistakes > li').length < n", arg=doubtful)
+    fitting = [one for one in said["mistakes"] if one["doubtful"] and one["true"] == worst]
+    assert page.locator(".mistakes > li").count() == len(fitting) > 0
     page.locator("text=most alike").first.click()
     page.locator(".alike img").nth(4).wait_for()
     assert page.locator(".alike img").count() == 5

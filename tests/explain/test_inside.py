@@ -76,6 +76,17 @@ def test_what_is_handed_out_is_a_copy(cnn):
     assert cnn.conv1.weight.max() < 7
 
 
+def test_units_that_lie_behind_time_are_found_on_their_axis():
+    batches = [torch.randn(4, length, 3) for length in (7, 5)]  # (N, L, C): sentences differ in length
+    found = exciting(nn.Sequential(nn.ReLU()), batches, "0", count=3, axis=2)
+    largest = torch.cat([batch.relu().amax(1) for batch in batches])  # (N, C)
+    assert found.units == (0, 1, 2)
+    for unit in found.units:
+        order = largest[:, unit].argsort(descending=True)[:3]
+        assert found.activations[unit].tolist() == largest[order, unit].tolist()
+        assert found.indices[unit].tolist() == order.tolist()
+
+
 def test_exciting_finds_the_image_that_was_made_to_excite():
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3, bias=False), nn.ReLU())
     pictures = torch.zeros(600, 1, 4, 4)

@@ -27,6 +27,7 @@ def test_the_network_of_minatar_has_as_many_parameters_as_its_sizes_say():
 
 
 def test_first_weights_are_within_one_over_the_root_of_the_fan_in():
+    torch.manual_seed(0)
     network = DQN(SCREEN, 4)
     for layer, fan_in in ((network.body[0], 4 * 64), (network.advantage[0], 3136)):
         for tensor in (layer.weight, layer.bias):

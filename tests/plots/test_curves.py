@@ -87,6 +87,22 @@ def test_comparison_shows_every_seed_and_ranks_by_the_median():
     assert [text.get_text() for text in axes.texts] == ["0.8000", "0.9500"]
 
 
+def test_comparison_draws_what_diverged_up_to_a_cross_and_gives_it_no_final_score():
+    lost = [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 8.0}]
+    figure = curves.comparison({"calm": [run([1.0], 0.7)], "wild": []}, diverged={"wild": [lost, []]})
+    cross = next(line for line in panel(figure, "Training loss").lines if line.get_marker() == "x")
+    assert (cross.get_xdata().tolist(), cross.get_markevery(), cross.get_label()) == ([1, 2], [-1], "wild")
+    axes = panel(figure, "Final accuracy")
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["wild", "calm"]
+    assert [text.get_text() for text in axes.texts] == ["diverged", "0.7000"]
+
+
+def test_where_less_is_better_the_lowest_is_on_top():
+    runs = {"low": [run([1.0], 0.1)], "high": [run([1.0], 0.9)]}
+    axes = panel(curves.comparison(runs, score="-accuracy"), "Final accuracy")
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["high", "low"]
+
+
 def test_seeds_without_a_common_step_cannot_be_compared():
     late = [{"step": 9, "loss": 1.0, "scores": {"accuracy": 1.0}}]
     with pytest.raises(ValueError, match="setting adam: its seeds have no step in common"):

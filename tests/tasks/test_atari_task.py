@@ -63,6 +63,7 @@ def test_a_game_is_spelled_as_the_paper_does():
         ({"start": 10}, "--start is 10"),
         ({"replay": 5000}, "--replay 5000"),
         ({"bounds": (1.0, 1.0)}, "--bounds must rise"),
+        ({"bounds": (-float("inf"), 1.0)}, "--bounds must rise and be finite"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(fields, said):

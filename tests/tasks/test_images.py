@@ -106,7 +106,8 @@ def test_json_lines_hold_the_same_answers(run, photos, tmp_path, capsys):
     out = tmp_path / "answers.jsonl"
     said(capsys, "predict", run, photos / "square", "--out", out)
     first = json.loads(out.read_text().splitlines()[0])
-    assert set(first) == {"input", "answer", "probability", "disc", "square", "problem"}
+    assert set(first) == {"input", "answer", "probability", "probabilities", "problem"}
+    assert set(first["probabilities"]) == {"disc", "square"}
     code, document = said(capsys, "predict", run, photos / "square", "--out", out)
     assert (code, document["result"]["answered before"], document["result"]["answers"]) == (0, 25, [])
 
@@ -205,6 +206,11 @@ def test_few_pictures_are_seen_often_enough():
     training = task._with_enough_steps(30).training
     assert (training.batch_size, training.epochs) == (8, 25.0)  # 4 batches of 8 an epoch
     assert task._with_enough_steps(100_000) == task
+
+
+def test_few_pictures_of_many_are_seen_often_enough():
+    task = dataclasses.replace(tiny(), least_steps=100, training=Training(epochs=2, batch_size=64, limit=30))
+    assert task.learner(task.data()).clock.steps == 100  # as 30 pictures alone would have
 
 
 def test_class_weights_weigh_the_rare_class_more():

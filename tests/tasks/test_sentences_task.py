@@ -144,12 +144,16 @@ def test_given_vectors_stand_at_their_words_and_only_tuned_ones_learn(network, m
     assert [not torch.equal(a, c.weight) for a, c in zip(before, channels, strict=True)] == moved
 
 
-def test_a_vocabulary_of_the_training_texts_leaves_test_words_unknown_and_one_of_all_does_not():
-    base = Sentences(dataset="tiny", fold=3)
-    for vocabulary, names in (("train", False), ("all", True)):
-        data = replace(base, vocabulary=vocabulary, least=1).data()
-        words = {w for text in corpus.read("tiny", fold=3).test() for w in text.text.split()}
-        assert not names or words <= {*data.facts["words"], "."} | words
+def test_a_vocabulary_of_the_training_texts_leaves_test_words_unknown_and_one_of_all_does_not(tmp_path):
+    path, names = tmp_path / "films.csv", [f"{a}{b}ork" for a in "bcdfghkl" for b in "aeiou"]
+    rows = [f"{name} was in it,{'good' if place % 2 else 'bad'}" for place, name in enumerate(names)]
+    path.write_text("\n".join(["text,label", *rows]))
+    tested = {text.text.split()[0] for text in corpus.read(str(path), folds=4).test()}
+    assert len(tested) == 10
+    base = Sentences(dataset=str(path), folds=4)
+    known = {which: replace(base, vocabulary=which).data().facts["words"] for which in ("train", "all")}
+    assert not tested & {*known["train"]}
+    assert known["all"] == sorted([*names, "was", "in", "it"])
 
 
 def test_text_becomes_numbers_with_unknown_words_in_their_place():
@@ -177,6 +181,7 @@ def test_a_text_without_a_word_is_refused(text):
         {"network": "static"},
         {"vectors": "glove"},
         {"max_norm": 0.0},
+        {"max_norm": float("inf")},
     ],
 )
 def test_a_field_outside_its_range_is_refused(fields):

@@ -172,6 +172,7 @@ def test_a_melody_lasts_as_long_as_its_beats(ready):
         (Request(melody="C6:1", vowel="low"), UsageError, "range, E2 to C4"),
         (Request(melody="C3:1", tempo=5), UsageError, "tempo"),
         (Request(text="low", speed=9), UsageError, "speed"),
+        (Request(melody="C3:1", transpose=float("nan")), UsageError, "--transpose is nan"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_what_can(ready, request_, kind, reason):

@@ -194,6 +194,8 @@ def test_nesterov_gets_the_paper_s_momentum():
         ({"dropout": 1.0}, "--dropout"),
         ({"pieces": 3}, "--pieces is 3"),
         ({"beam": 0}, "--beam is 1 to"),
+        ({"length_penalty": float("nan")}, "--length-penalty 0 or more"),
+        ({"length_penalty": float("inf")}, "--length-penalty 0 or more"),
         ({"longest": 500}, "--longest 500"),
     ],
 )

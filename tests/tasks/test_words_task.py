@@ -1,5 +1,7 @@
 """The task words: what is cut out of a recording, augmentation that is a function of the draw, the mel scale."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -55,9 +57,12 @@ def test_a_band_peaks_where_its_tone_is():
     for tone in (300.0, 1000.0, 3000.0):
         heard = logmel.log_mel(torch.sin(2 * torch.pi * tone * time)[None], 8000)[0].mean(1)
         assert abs(float(hertz[heard.argmax()]) - tone) < 120
-    assert 2595 * np.log10(1 + 1000 / 700) == pytest.approx(
-        1000, abs=1
-    )  # the scale's anchor: 1 kHz is 1000 mel
+
+
+def test_bands_are_equally_wide_in_mel():
+    peaks = torch.linspace(0, 4000, 4001)[logmel.filters(8000, 4001).argmax(1)].numpy()
+    lowest, highest = 92.7, 2146.1  # mel of 60 and of 4000 Hz; the anchor of the scale is 1000 mel at 1 kHz
+    assert np.interp(1000, peaks, np.linspace(lowest, highest, 42)[1:-1]) == pytest.approx(1000, abs=3)
 
 
 def test_a_full_sine_has_zero_decibels():
@@ -83,12 +88,11 @@ def test_a_folder_without_words_is_refused_with_an_example(tmp_path):
 
 
 def test_the_made_up_words_are_learned():
-    from dataclasses import replace
-
     from pellucid import engine
 
     task = tiny()
-    learner = replace(task, training=replace(task.training, epochs=12)).learner(task.data())
+    training = dataclasses.replace(task.training, epochs=12)
+    learner = dataclasses.replace(task, training=training).learner(task.data())
     for _ in engine.fit(learner):
         pass
     assert learner.evaluate()["accuracy"].value > 0.9
@@ -98,6 +102,41 @@ def test_the_made_up_words_are_learned():
 def test_a_field_outside_its_range_is_refused(fields):
     with pytest.raises(UsageError):
         Words(**fields)
+
+
+def test_a_made_up_speaker_can_be_left_out_too():
+    task = dataclasses.replace(tiny(), leave_out="alto")
+    data, whole = task.data(), tiny().data()
+    made = [r for n, seed in ((120, 1), (24, 2)) for r in recordings.made_up(task.rate, n, seed=seed)]
+    alto = {fitted(r.samples, task.rate).tobytes() for r in made if r.voice == "alto"}
+    train, valid, test = (
+        {row.numpy().tobytes() for row in part.tensors[0]} for part in (data.train, data.valid, data.test())
+    )
+    assert test == alto
+    assert not alto & (train | valid)
+    assert (len(train), len(valid)) == (len(whole.train) // 2, len(whole.valid) // 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"dataset": "tiny", "leave_out": "nobody"}, "the speakers are alto, bass"),
+        ({"dataset": "commands-full", "leave_out": "c50f55b8"}, "official split"),
+        ({"own": "nowhere", "leave_out": "nobody"}, "not known"),
+        ({"dataset": "tiny", "leave_out": "alto", "classify": "voice"}, "cannot be recognised"),
+    ],
+)
+def test_a_speaker_who_cannot_be_left_out_is_refused(fields, said):
+    with pytest.raises(UsageError, match=said):
+        Words(**fields).data()
+
+
+@pytest.mark.mirror
+def test_a_speaker_of_the_commands_can_be_left_out():
+    spoken = recordings.commands()
+    voice = spoken[0].voice
+    data = Words(dataset="commands", rate=16000, leave_out=voice).data()
+    assert len(data.test()) == sum(r.voice == voice for r in spoken)
 
 
 @pytest.mark.mirror

@@ -8,8 +8,9 @@ from small import Small, small, trained
 from pellucid import metrics
 from pellucid.errors import GateFailed, RunError
 from pellucid.task import Data
+from pellucid.verbs import evaluate as evaluating
 from pellucid.verbs import report
-from pellucid.verbs.evaluate import Evaluation, Gate, evaluate, tested
+from pellucid.verbs.evaluate import Evaluation, Gate, evaluate
 from pellucid.verbs.trained import check_unchanged, open_trained
 
 
@@ -31,7 +32,7 @@ def changed(monkeypatch, **facts):
     monkeypatch.setattr(Small, "data", data)
 
 
-@pytest.mark.parametrize("test", [evaluate, tested])
+@pytest.mark.parametrize("test", [evaluate, evaluating.tested])
 def test_data_that_are_not_those_of_the_training_are_not_tested_on(path, monkeypatch, test):
     opened = open_trained(path, Small)
     opened.run.save_scores({"evaluate": evaluate(opened).document})

@@ -1,11 +1,13 @@
 """A studio that is served as people serve it, over a folder with one tested run."""
 
+import asyncio
 import contextlib
 import http.client
 import json
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -74,6 +76,12 @@ class Served:
         self.app.state.closing = True
         self.server.should_exit = True
         self.thread.join(20)
+
+
+def in_a_thread(coroutine):
+    """Run a coroutine in a loop of its own: a browser's test in this process may have left one running."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def received(connection, *, bodiless=False):

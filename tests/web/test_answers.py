@@ -33,7 +33,9 @@ from pellucid.web.batching import Batcher, compute
 from pellucid.web.library import Library, Opened, block
 from pellucid.web.refusals import Refusal, tellable
 
-from .conftest import TOKEN
+from .conftest import TOKEN, Served, in_a_thread
+
+FLOOD = 50  # requests at once
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +48,6 @@ def batcher():
     found = Batcher(counts=Counter())
     yield found
     found.close()
-
-
-def in_a_thread(coroutine):
-    """Run a coroutine in a loop of its own: a browser's test in this process may have left one running."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, coroutine).result()
 
 
 def digits(count):
@@ -262,12 +258,13 @@ class Slow:
     facts = {}
 
     def __init__(self):
-        self.go, self.seen = threading.Event(), []
+        self.busy, self.go, self.seen = threading.Event(), threading.Event(), []
         self.task = SimpleNamespace(
             prepare=lambda inputs, facts: (inputs, None), ask=lambda network, inputs, facts: network(inputs)
         )
 
     def network(self, inputs):
+        self.busy.set()
         self.go.wait(30)
         self.seen.append(len(inputs))
         return inputs.float()
@@ -279,9 +276,9 @@ def test_what_nobody_waits_for_is_not_computed(batcher):
 
     async def ask():
         first = asyncio.ensure_future(batcher.output(opened, np.zeros(3)))
-        await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(slow.busy.wait, 20)
         others = [asyncio.ensure_future(batcher.output(opened, np.zeros(3))) for _ in range(6)]
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0)  # each runs until it waits for its output
         for other in others[:4]:
             other.cancel()
         slow.go.set()
@@ -334,37 +331,71 @@ def test_a_client_that_leaves_is_not_computed_for(served, monkeypatch):
     assert (after["left"] - before["left"], after["computed"] - before["computed"]) == (5, 1)
 
 
-def test_more_than_fits_is_sent_away_at_once_and_counted(served):
-    """A flood of 300 at once: each ends, as an answer or as 503 with Retry-After, and the server counts the same."""
-    before = Counter(served.get("/metrics").body)
-    served.post("/runs/tried/predict", {"sample": "valid:1"})
-    found = []
+def flood(served, monkeypatch, count):
+    """Ask so often at once while the network computes the first; return each status with its Retry-After."""
+    ask = ("/runs/tried/predict", {"sample": "valid:1"})
+    served.post(*ask)  # the run is open now: nothing waits for that
+    go, waiting, found, enter = threading.Event(), [], [], Batcher.output
 
-    def ask():
-        answer = served.post("/runs/tried/predict", {"sample": "valid:1"})
+    def computed_later(opened, raw):
+        go.wait(60)
+        return compute(opened, raw)
+
+    async def output(self, opened, raw):
+        waiting.append(raw)
+        return await enter(self, opened, raw, seconds=60)
+
+    def client():
+        answer = served.post(*ask)
         found.append((answer.status, answer.headers["retry-after"]))
 
-    threads = [threading.Thread(target=ask) for _ in range(300)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    monkeypatch.setattr(batching, "compute", computed_later)
+    monkeypatch.setattr(Batcher, "output", output)
+    clients = [threading.Thread(target=client) for _ in range(count)]
+    for each in clients:
+        each.start()
+    try:
+        until = time.monotonic() + 30
+        while len(waiting) + len(found) < count and time.monotonic() < until:
+            time.sleep(0.01)
+    finally:
+        go.set()
+    for each in clients:
+        each.join(60)
+    return Counter(found)
+
+
+def test_what_is_more_than_fits_and_only_that_is_sent_away_at_once_and_counted(served, monkeypatch):
+    before = Counter(served.get("/metrics").body)
+    found = flood(served, monkeypatch, FLOOD)
     after = Counter(served.get("/metrics").body)
-    statuses = Counter(status for status, _ in found)
-    assert sum(statuses.values()) == 300
-    assert set(statuses) <= {200, 503}
-    assert all(retry for status, retry in found if status == 503)
-    assert after["shed"] - before["shed"] == statuses[503]
-    assert after["answered"] - before["answered"] == statuses[200] + 2
+    more = FLOOD - batching.MOST_INSIDE
+    assert found == {(200, None): batching.MOST_INSIDE, (503, "1"): more}
+    assert after["shed"] - before["shed"] == more
+    assert (
+        after["answered"] - before["answered"] == batching.MOST_INSIDE + 2
+    )  # with the first, and of metrics
+
+
+def test_the_flood_sees_a_queue_without_bound(trained_run, monkeypatch):
+    monkeypatch.setattr(batching, "MOST_INSIDE", 10**9)
+    unbounded = Served(create_app(trained_run.parent, token=TOKEN))
+    try:
+        assert flood(unbounded, monkeypatch, FLOOD) == {(200, None): FLOOD}
+    finally:
+        unbounded.close()
 
 
 def test_one_request_a_second_looks_at_the_files_and_the_others_do_not_wait(trained_run, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(library, "time", SimpleNamespace(monotonic=lambda: now[0]))
     shelf = library.Library(trained_run.parent)
     assert shelf.opened_lately("tried") is None
     opened = shelf.open("tried")
     assert shelf.opened_lately("tried") is opened
-    monkeypatch.setattr(library, "SECONDS_BETWEEN_LOOKS", 0.05)
-    time.sleep(0.06)
+    now[0] += library.SECONDS_BETWEEN_LOOKS - 0.01
+    assert shelf.opened_lately("tried") is opened
+    now[0] += 0.02
     assert [shelf.opened_lately("tried") for _ in range(3)] == [None, opened, opened]
     monkeypatch.setattr(library, "weights_at", lambda path, step: path / "gone")
     with pytest.raises(Refusal, match="no weights"):

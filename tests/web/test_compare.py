@@ -1,4 +1,4 @@
-"""Two runs on the same test images."""
+"""Two runs on the same test images; one that may withhold its unsure answers."""
 
 import shutil
 
@@ -7,7 +7,9 @@ import torch
 from scipy.stats import binomtest
 
 from pellucid import tensorfile
+from pellucid.learners import outputs_of
 from pellucid.run import Run
+from pellucid.verbs.trained import open_trained
 
 
 @pytest.fixture
@@ -45,3 +47,19 @@ def test_a_comparison_counts_what_the_two_lists_of_mistakes_say_and_p_is_binomia
     discordant = found["only_first"] + found["only_second"]
     assert discordant > 0
     assert found["p"] == pytest.approx(binomtest(found["only_first"], discordant).pvalue)
+
+
+def test_withheld_answers_are_counted_on_both_parts_and_chosen_by_validation(served, trained_run):
+    trained, found = open_trained(trained_run), served.get("/runs/tried/abstain").body
+    data = trained.task.data()
+    for name, part in (("valid", data.valid), ("test", data.test())):
+        logits, targets = outputs_of(trained.network, trained.task, part, trained.facts)
+        sure, answers = logits.double().softmax(1).max(1)
+        for threshold, score in zip(found["thresholds"], found[name]["accuracy"], strict=True):
+            given = sure >= threshold
+            right = int((answers == targets)[given].sum())
+            assert (score["n"], round(score["value"] * score["n"])) == (int(given.sum()), right)
+        assert found[name]["n"] == len(targets) == found[name]["accuracy"][0]["n"]
+    scores = served.get("/runs/tried/scores").body["evaluate"]["scores"]
+    assert found["test"]["accuracy"][0] == scores["accuracy"]
+    assert all(score["n"] for score in found["valid"]["accuracy"])

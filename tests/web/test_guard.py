@@ -1,7 +1,9 @@
 """R18, R19: every route of the router's own table is refused to other pages, other names, and without the token."""
 
+import asyncio
 import itertools
 import re
+from collections import Counter
 
 import pytest
 
@@ -9,7 +11,7 @@ from pellucid.web import app as studio
 from pellucid.web.guard import Guard, _check_site, cookie_for
 from pellucid.web.refusals import Refusal
 
-from .conftest import TOKEN, Served
+from .conftest import TOKEN, Served, in_a_thread
 
 FORMS = ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x")
 
@@ -209,8 +211,6 @@ def scope(server, headers, method="GET", path="/api/v1/runs"):
 
 @pytest.fixture
 def guard():
-    from collections import Counter
-
     return Guard(None, token=TOKEN, counts=Counter())
 
 
@@ -231,6 +231,33 @@ def test_the_cookie_never_allows_a_change(guard):
     headers = {"host": "127.0.0.1:8765", "cookie": f"pellucid-8765={cookie_for(TOKEN)}"}
     with pytest.raises(Refusal, match="token"):
         guard._check(scope(("127.0.0.1", 8765), headers, "POST"), "")
+
+
+async def at_once(count):
+    """Send requests that are held; return the statuses that come before they are let go, and all."""
+    go, statuses = asyncio.Event(), []
+
+    async def held(scope, receive, send):
+        await go.wait()
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message):
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    guard = Guard(held, token=TOKEN, counts=Counter())
+    asked = {"type": "http", **scope(("127.0.0.1", 8765), {"host": "127.0.0.1:8765"})}
+    under_way = [asyncio.ensure_future(guard({**asked}, None, send)) for _ in range(count)]
+    await asyncio.sleep(0)
+    early = list(statuses)
+    go.set()
+    await asyncio.gather(*under_way)
+    return early, statuses
+
+
+def test_more_requests_than_the_guard_holds_are_sent_away_whatever_they_ask_for(monkeypatch):
+    monkeypatch.setattr("pellucid.web.guard.MOST_REQUESTS", 3)
+    assert in_a_thread(at_once(5)) == ([503, 503], [503, 503, 200, 200, 200])
 
 
 def test_a_link_elsewhere_may_open_the_page_but_nothing_else():

@@ -5,6 +5,7 @@ import io
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import numpy as np
@@ -15,7 +16,9 @@ from torch import nn
 
 from pellucid.cli.main import main
 from pellucid.errors import UsageError
+from pellucid.explain.robustness import perturbed
 from pellucid.tasks.digits import tiny
+from pellucid.tasks.images import Images
 from pellucid.training import Training
 from pellucid.verbs import normalised
 from pellucid.verbs.train import train
@@ -191,7 +194,7 @@ def test_a_trace_names_the_float_its_bits_and_its_tensor(get, runs, run):
     assert float(found["exact"]) == float(value)
     assert found["bits"] == f"0x{int(value.view(np.uint32)):08x}"
     assert found["shape"] == [10]
-    assert found["command"].startswith("pellucid trace '")
+    assert found["command"].startswith(f"pellucid trace '{block['ref']}[7]' --runs ")
 
 
 def test_a_layers_trace_says_where_the_source_defines_it(get):
@@ -204,8 +207,21 @@ def test_a_layers_trace_says_where_the_source_defines_it(get):
 def test_the_terminal_traces_the_same_number(get, runs, monkeypatch, capsys):
     ref = get("runs/cnn-1/layers", sample=SAMPLE)["layers"][0]["after"]["ref"] + "[0,1,2]"
     monkeypatch.chdir(runs.parent)
-    assert main(["--json", "trace", ref]) == 0
+    assert main(["--json", "trace", ref, "--runs", str(runs)]) == 0
     assert json.loads(capsys.readouterr().out)["result"] == get("trace", ref=ref)
+
+
+def test_a_picture_is_made_worse_as_for_the_curves_and_the_answer_is_to_that(get, runs):
+    plain = get("runs/cnn-1/worse", sample=SAMPLE)
+    raw = get("runs/cnn-1/tensor", sample=SAMPLE, node="raw")
+    assert np.array_equal(array(plain["image"]), array(raw))
+    own = get("runs/cnn-1/softmax", sample=SAMPLE)["probabilities"]
+    assert np.array_equal(array(plain["probabilities"]), array(own))
+    found = get("runs/cnn-1/worse", sample=SAMPLE, rotation=20, noise=0.2, seed=3)
+    turned = perturbed("rotation", torch.from_numpy(array(raw).copy())[None], 20, seed=3)
+    assert np.array_equal(array(found["image"]), perturbed("noise", turned, 0.2, seed=3)[0].numpy())
+    inside = get("runs/cnn-1/softmax", sample=found["sample"])["probabilities"]
+    assert np.array_equal(array(found["probabilities"]), array(inside))
 
 
 def test_a_reference_to_other_weights_is_refused(ask):
@@ -291,7 +307,8 @@ def test_normalised_as_in_training_gives_the_accuracy_of_training_and_otherwise_
     ready = open_trained(runs / "mlp-1")
     raw, targets = ready.task.data().valid[torch.arange(50)]
     truth = (ready.network(ready.task.prepare(raw, facts=ready.facts)[0]).argmax(1) == targets).float().mean()
-    same = get("runs/mlp-1/normalised", mean=shown["mean"], deviation=shown["deviation"])
+    (mean,), (deviation,) = shown["mean"], shown["deviation"]
+    same = get("runs/mlp-1/normalised", mean=mean, deviation=deviation)
     assert same["accuracy"]["value"] == pytest.approx(float(truth), abs=1e-7)
     assert (
         get("runs/mlp-1/normalised", mean=0.9, deviation=0.05)["accuracy"]["value"]
@@ -312,6 +329,14 @@ def test_the_images_that_excite_a_unit_are_the_strongest_of_all(get, runs):
     first = nn.Sequential(*list(ready.network.children())[:3])
     maps = first(ready.task.prepare(raw, facts=ready.facts)[0])[:, 2].amax((1, 2))
     assert found["activations"] == pytest.approx(maps.sort(descending=True).values[:9].tolist())
+
+
+def test_each_validation_sample_is_there_as_it_was_recorded(client, get, runs):
+    valid = open_trained(runs / "cnn-1").task.data().valid
+    assert get("runs/cnn-1/valid") == {"samples": len(valid)}
+    shown = Image.open(io.BytesIO(client.get("/runs/cnn-1/valid/3/sample").bytes))
+    assert np.array_equal(np.asarray(shown), valid[torch.tensor([3])][0][0].numpy())
+    assert client.get(f"/runs/cnn-1/valid/{len(valid)}/sample").status == 404
 
 
 def test_a_feature_is_climbed_from_its_seed_upwards(get):
@@ -344,9 +369,28 @@ def test_a_receptive_field_is_proved_by_disturbing_pixels(get):
 def test_the_normalisation_of_drawings_is_read_through_their_margin_and_thicker_lines():
     ready = open_trained("sketches/fifteen")
     found = normalised.centre_and_scale(ready)
-    assert found == pytest.approx((ready.facts["mean"], ready.facts["std"]), abs=1e-6)
-    with pytest.raises(UsageError, match="one channel"):
+    assert found == (
+        pytest.approx([ready.facts["mean"]], abs=1e-6),
+        pytest.approx([ready.facts["std"]], abs=1e-6),
+    )
+    with pytest.raises(UsageError, match="only pictures"):
         normalised.centre_and_scale(open_trained("sentences/reviews"))
+
+
+def test_the_normalisation_of_pictures_in_colour_is_that_of_each_channel():
+    facts = {"shape": [16, 16, 3], "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.25, 0.3]}
+    found = normalised.centre_and_scale(SimpleNamespace(task=Images(), facts=facts))
+    assert found == (pytest.approx(facts["mean"], abs=1e-6), pytest.approx(facts["std"], abs=1e-6))
+
+
+def test_what_mixes_its_channels_is_no_normalisation():
+    class Turned(Images):
+        def prepare(self, inputs, targets=None, **given):
+            return super().prepare(inputs.flip(-1), targets, **given)
+
+    facts = {"shape": [16, 16, 3], "mean": [0.5] * 3, "std": [0.2] * 3}
+    with pytest.raises(UsageError, match="another way"):
+        normalised.centre_and_scale(SimpleNamespace(task=Turned(), facts=facts))
 
 
 def test_a_run_says_whether_its_samples_are_one_grid(client):

@@ -16,11 +16,12 @@ import torch
 from commands import environment
 
 from pellucid import config, media, tasks
+from pellucid.errors import UsageError
 from pellucid.run import Run
 from pellucid.verbs import albums
 from pellucid.verbs.train import train
 from pellucid.verbs.trained import open_trained
-from pellucid.web.events import Tail
+from pellucid.web.events import Tail, last_line
 from pellucid.web.jobs import Jobs, outcome
 from pellucid.web.library import Library
 from pellucid.web.trainings import list_runs
@@ -201,6 +202,7 @@ def test_a_training_of_the_terminal_is_seen_and_stopped_and_a_failure_told(folde
         assert studio.until("mine", lambda line: line["status"] == "paused")["step"] > 0
         failed = studio.until(failing, lambda line: line["status"] == "stopped")
         assert "cuda:9" in failed["message"]
+        assert failed["task"] == "digits"
         assert str(folder) not in json.dumps(failed)
         shutil.rmtree(folder / "runs" / "mine")
         assert "mine" not in [line["id"] for line in studio.ask("GET", "/runs")[1]]
@@ -262,6 +264,17 @@ def test_a_tail_gives_whole_lines_once_and_tells_when_lines_are_gone(tmp_path):
     with log.open("ab") as file:
         file.write(b"C\n")
     assert tail.new() == ([b"C"], False)
+
+
+def test_the_last_line_of_a_log_is_found_however_long_it_is(tmp_path):
+    for lengths in ([10], [9000], [20, 5000], [9000, 20], [5000, 300_000]):
+        lines = [json.dumps({"step": number, "layers": "x" * n}) for number, n in enumerate(lengths)]
+        (tmp_path / "log").write_text("".join(line + "\n" for line in lines) + '{"step": torn')
+        assert last_line(tmp_path / "log").decode() == lines[-1]
+    for nothing in ("", "x" * 9000, "no json\n"):
+        (tmp_path / "log").write_text(nothing)
+        assert last_line(tmp_path / "log") == b""
+    assert last_line(tmp_path / "none") == b""
 
 
 def test_a_killed_job_is_told_as_killed(tmp_path):
@@ -336,9 +349,15 @@ def test_whatever_becomes_of_a_run_its_line_says_at_once(line):
     facts, before = (path / "facts.json").read_bytes(), (path / "facts.json").stat()
     (path / "facts.json").write_bytes(facts.replace(b"a", b"b"))  # in place, as long, and of the same time
     os.utime(path / "facts.json", ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert line()["status"] == "damaged"
+    assert (line()["status"], line()["task"]) == ("damaged", "digits")
     (path / "facts.json").write_bytes(facts)
     assert line()["status"] == "finished"
+    task = (path / "task.json").read_bytes()
+    for spoilt in (b"", b"[1]", b'{"task": 3}', b"\xff"):
+        (path / "task.json").write_bytes(spoilt)
+        assert (line()["status"], line()["task"]) == ("damaged", None)
+        assert line()["message"].startswith("task.json was changed")
+    (path / "task.json").write_bytes(task)
     (path / "progress.jsonl").rename(path.parent / "log")
     assert line()["status"] == "damaged"
     (path.parent / "log").rename(path / "progress.jsonl")
@@ -384,6 +403,16 @@ def test_a_training_that_gets_its_directory_while_runs_are_listed_is_in_the_list
 
     monkeypatch.setattr(library, "paths", paths)
     assert [one["id"] for one in list_runs(library, work)].count("tried") == 1
+
+
+def test_the_copy_of_an_earlier_version_is_not_taken_for_a_released_model(tmp_path):
+    work = Jobs(Library(tmp_path / "runs"))
+    copy = shutil.copytree(released()["digits/mlp"], tmp_path / "runs" / "released-digits-mlp")
+    (copy / "weights.safetensors").write_bytes(b"of before the upgrade")
+    for start in (work.export, work.evaluate):
+        with pytest.raises(UsageError, match=r"released-digits-mlp is not a copy of .*; move it away"):
+            start("zoo.digits.mlp")
+    assert not list(work.folder.glob("*.log"))
 
 
 @pytest.mark.parametrize("name", ["tried%00", "%2e%2e", "nobody", "-tried", "a%20b"])

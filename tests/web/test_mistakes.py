@@ -6,6 +6,7 @@ import torch
 
 from pellucid import config, media, sound, tasks
 from pellucid.datasets import doodle, tokens
+from pellucid.run import Run
 from pellucid.verbs.evaluate import evaluate
 from pellucid.verbs.scene import name_of
 from pellucid.verbs.train import train
@@ -51,6 +52,12 @@ def worst(tested, run):
     return found["mistakes"][0], tested.get(f"/runs/{run}/mistakes/{index}/sample"), raw, trained
 
 
+def test_an_evaluation_says_of_which_step_its_weights_are(tested):
+    for run in RUNS:
+        step = Run.open(tested.runs / run).weights()[1]["step"]
+        assert tested.get(f"/runs/{run}/scores").body["evaluate"]["step"] == step > 0
+
+
 def test_a_mistaken_text_is_read(tested):
     _, shown, raw, trained = worst(tested, "sentences")
     assert shown.headers["content-type"] == "text/plain; charset=utf-8"
@@ -90,3 +97,32 @@ def test_training_samples_most_like_a_mistake_are_shown_the_same_way(tested, run
     found = tested.get(f"/runs/{run}/mistakes/{mistake['index']}/alike").body["alike"][0]
     other = tested.get(f"/runs/{run}/train/{found['index']}/sample")
     assert other.headers["content-type"] == shown.headers["content-type"]
+
+
+def test_mistakes_are_chosen_and_paged_where_they_are_counted(tested):
+    place = "/runs/words/mistakes"
+    whole = tested.get(f"{place}?count=1000").body
+    everyone = whole["mistakes"]
+    assert [one["rank"] for one in everyone] == list(range(whole["n"]))
+    assert whole["chosen"] == whole["n"] == len(everyone)
+    assert set(whole["true"]) == {one["true"] for one in everyone}
+    assert set(whole["predicted"]) == {one["predicted"] for one in everyone}
+    for name in ("true", "predicted"):
+        value = everyone[0][name]
+        some = [one for one in everyone if one[name] == value]
+        page = tested.get(f"{place}?{name}={value}&start=1&count=2").body
+        assert (page["chosen"], page["mistakes"]) == (len(some), some[1:3])
+    doubtful = tested.get(f"{place}?doubtful=1&count=1000").body
+    assert doubtful["mistakes"] == [one for one in everyone if one["doubtful"]]
+    assert tested.get(f"{place}?true=nothing").status == 404
+
+
+def test_a_cell_is_paged_and_says_how_many_it_holds(tested):
+    found = tested.get("/runs/words/scores").body["evaluate"]["confusion"]
+    true, predicted = max(
+        ((r, c) for r in range(len(found)) for c in range(len(found))), key=lambda at: found[at[0]][at[1]]
+    )
+    place = f"/runs/words/cell/{true}/{predicted}"
+    whole = tested.get(place).body
+    assert whole["n"] == len(whole["indices"]) == found[true][predicted] > 1
+    assert tested.get(f"{place}?start=1&count=1").body == {"n": whole["n"], "indices": whole["indices"][1:2]}

@@ -5,12 +5,16 @@ import time
 
 import numpy as np
 import pytest
+from small import Small, small, trained
 
 from pellucid import config, tasks
 from pellucid.run import Run
 from pellucid.verbs.published import published
 from pellucid.verbs.train import train
 from pellucid.web import app as studio
+from pellucid.web.inside.racing import own_race
+from pellucid.web.inside.scenes import Scenes
+from pellucid.web.library import Library
 
 from .conftest import TOKEN, Served
 
@@ -59,8 +63,8 @@ def test_the_confusion_of_a_moment_counts_every_sample_once_and_agrees_with_its_
     assert matrix.sum() == found["n"]
     assert np.trace(matrix) / found["n"] == pytest.approx(found["accuracy"]["value"])
     line = next(line for line in watched.run.progress() if line["step"] == 40)
-    if line["scores"]["accuracy"]["n"] == found["n"]:
-        assert found["accuracy"]["value"] == pytest.approx(line["scores"]["accuracy"]["value"])
+    assert found["n"] == line["scores"]["accuracy"]["n"]
+    assert found["accuracy"]["value"] == pytest.approx(line["scores"]["accuracy"]["value"])
 
 
 def test_every_look_inside_takes_a_moment_as_well(watched):
@@ -116,3 +120,9 @@ def test_scores_of_clothing_are_rows_of_the_table_that_they_name():
     assert len(rows) == len(table)
     assert all("fashion-mnist at commit 02cf067" in row["source"] for row in rows)
     assert all("did not test" in row["note"] for row in rows)
+
+
+def test_a_race_takes_as_many_training_samples_as_there_are(tmp_path):
+    trained(small(steps=6), tmp_path / "runs" / "few")
+    look = Scenes(Library(tmp_path / "runs", {"digits": Small}))
+    assert own_race("few", look, steps=1)["samples"] == 50

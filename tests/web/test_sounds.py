@@ -1,6 +1,7 @@
 """The studio speaks and listens: what can be said, saying it, recordings as WAV, and what is refused."""
 
 import base64
+import contextlib
 from urllib.parse import urlencode
 
 import numpy as np
@@ -13,6 +14,7 @@ from pellucid.sampling import Draw
 from pellucid.verbs import speech, utterance
 from pellucid.verbs.train import train
 from pellucid.web import app as studio
+from pellucid.web.inside import scenes
 
 from .conftest import TOKEN, Served
 
@@ -80,6 +82,7 @@ def test_recordings_of_the_data_can_be_played_and_looked_at(speaking):
     assert found.bytes[:4] == b"RIFF"
     assert found.headers["content-type"] == "audio/wav"
     assert speaking.get("/tasks/speech/samples/99.wav?setting=tiny").status == 404
+    assert speaking.get("/runs/speech/samples/1.wav").bytes == found.bytes
     assert speaking.get("/tasks/digits/samples/1.wav?setting=tiny").status == 415
     assert "voices" in speaking.get("/tasks/speech/look?setting=tiny").body
     assert set(speaking.get("/tasks/words/look?setting=tiny").body["classes"]) == {"high", "low"}
@@ -114,6 +117,11 @@ def test_what_is_watched_is_what_the_network_draws_step_by_step(speaking, how):
     kept = torch.cat([sampling.kept(logits, draw) for logits, _ in stepped[start:]]).numpy()
     assert decoded(part["probabilities"]).shape == (5, 256)  # what there is until the end
     assert np.array_equal(decoded(part["probabilities"]), kept)
+    if not how:
+        terms = speaking.get(f"/runs/speech/next?sample={found['sample']}&place={start}&count=64").body
+        listed = [one["index"] for one in terms["listed"]]
+        assert terms["came"] == codes[start]
+        assert decoded(terms["probabilities"]) == pytest.approx(kept[0][listed], rel=1e-3)
     sums = decoded(part["cumulated"])
     below = np.pad(sums, ((0, 0), (1, 0)))[np.arange(5), codes[start:]]
     reached = uniform[start:] * sums[:, -1]
@@ -130,6 +138,21 @@ def test_what_is_watched_sounds_like_what_is_said_and_can_be_looked_into(speakin
     assert np.array_equal(mulaw.decode(decoded(found["codes"])), decoded(found["samples"]))
     inside = speaking.get(f"/runs/speech/tensor?sample={found['sample']}&node=raw").body
     assert (decoded(inside)[utterances.HEADER :] - 1).tolist() == decoded(found["codes"]).tolist()
+
+
+@pytest.mark.parametrize("what", ["say", "play/7.gif?seconds=1"])
+def test_what_takes_long_waits_for_its_turn_and_is_sent_away(speaking, monkeypatch, what):
+    speaking.get("/runs/speech/utterance?text=low")
+    monkeypatch.setattr(scenes, "PATIENCE", 0.05)
+    with contextlib.ExitStack() as turns:
+        for _ in range(scenes.AT_ONCE):
+            turns.enter_context(speaking.app.state.scenes.turn())
+        if what == "say":
+            found = speaking.post("/runs/speech/say", {"text": "low"})
+        else:
+            found = speaking.get(f"/runs/zoo.atari.pong/{what}")
+    assert (found.status, found.body["error"]["code"]) == (503, "busy")
+    assert found.headers["retry-after"] == "1"
 
 
 def test_an_utterance_is_drawn_once_however_often_it_is_asked_for(speaking, monkeypatch):

@@ -1,8 +1,12 @@
 """The studio with a network that translates: the answer has its attention, the data have pages, what cannot be says so."""
 
+import base64
 import time
+from urllib.parse import urlencode
 
+import numpy as np
 import pytest
+import torch
 
 from pellucid.tasks.translation import tiny
 from pellucid.verbs.export import open_onnx
@@ -72,3 +76,33 @@ def test_the_data_have_their_numbers_and_pictures(translating):
 def test_what_only_classifiers_have_is_refused(translating):
     served, _ = translating
     assert served.get("/runs/backwards/mistakes").status == 404
+
+
+def test_every_piece_is_shown_with_the_softmax_that_it_was_chosen_from(translating):
+    served, trained = translating
+    answer = served.post("/runs/backwards/predict", {"text": "ba ko mi"}).body
+    sample, pieces = answer["sample"], answer["answer"]["pieces"]
+    raw = torch.from_numpy(trained.task.takes.read("ba ko mi", trained.facts)["sample"])[None]
+    numbers = [trained.facts["pieces"].index(piece) for piece in pieces]
+    inputs, targets = trained.task.prepare(raw, torch.tensor([numbers]), facts=trained.facts)
+    scores = trained.network(inputs)[0]
+    log_probability = 0.0
+    for place, number in enumerate(targets[0].tolist()):
+        query = urlencode({"sample": sample, "place": place, "temperature": 2, "count": 3})
+        found = served.get(f"/runs/backwards/next?{query}").body
+        listed = [one["index"] for one in found["listed"]]
+        expected = (scores[place] / 2).double().softmax(0)
+        assert found["places"] == len(pieces)
+        assert (found["came"], found["before"]) == (number, pieces[:place])
+        assert listed[:3] == expected.topk(3).indices.tolist()
+        assert decoded(found["probabilities"]) == pytest.approx(expected[listed].detach().numpy(), rel=1e-5)
+        log_probability += float(scores[place].double().log_softmax(0)[number])
+        ref = f"{found['probabilities']['ref']}[{number}]"
+        traced = served.get(f"/trace?{urlencode({'ref': ref})}").body
+        assert traced["value"] == decoded(found["probabilities"])[listed.index(number)]
+    assert log_probability == pytest.approx(answer["answer"]["hypotheses"][0]["log_probability"], abs=1e-3)
+    assert served.get(f"/runs/backwards/next?sample={sample}&place=99").status == 422
+
+
+def decoded(block):
+    return np.frombuffer(base64.b64decode(block["data"]), block["dtype"]).reshape(block["shape"])

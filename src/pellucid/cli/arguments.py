@@ -40,13 +40,27 @@ class Parser(argparse.ArgumentParser):
     """argparse whose errors are ``UsageError`` with the near match.
 
     Args:
-        with_task: the words begin with a task, whose own flags and help follow the verb's.
+        with_task: the words begin with a task, whose own flags and help follow the verb's; False where they
+            should and do not; None of a verb that takes no task.
     """
 
-    def __init__(self, verb: str, description: str, *, with_task: bool = False):
-        super().__init__(
-            prog=f"pellucid {verb}", description=description, allow_abbrev=False, add_help=not with_task
-        )
+    def __init__(self, verb: str, description: str, *, with_task: bool | None = None):
+        program = f"pellucid {verb}"
+        super().__init__(prog=program, description=description, allow_abbrev=False, add_help=not with_task)
+        if with_task is not None:
+            self.usage = f"{program} TASK [flags]"
+        if with_task is False:
+            self.epilog = (
+                "TASK is one that pellucid list names, or the Python file of your own; its flags are shown "
+                f"as well by {program} TASK --help."
+            )
+
+    def help_with(self, task: str) -> str:
+        """Return the help of the verb's flags, and of ``--data`` where the task learns from a folder."""
+        own = own_data(find_kind(task))
+        if own:
+            self.add_argument("--data", metavar="PATH", help=f"your own data; the task's flag --{own}")
+        return self.format_help()
 
     def error(self, message: str) -> NoReturn:
         """Turn argparse's message into an error of ours: the flag, what was given, what was expected."""
@@ -97,9 +111,15 @@ def read_task(name: str, words: Sequence[str], *, program: str) -> Task:
 
 
 def _with_folder(kind: type[Task], words: Sequence[str]) -> list[str]:
-    """Call ``--data`` what it is for a task that learns from a folder: its field is ``folder`` or ``own``."""
-    own = [field.name for field in dataclasses.fields(kind) if field.name in ("folder", "own")]
-    return [re.sub(r"^--data(?==|$)", f"--{own[0]}", word) if own else word for word in words]
+    """Call ``--data`` what it is for a task that learns from a folder."""
+    own = own_data(kind)
+    return [re.sub(r"^--data(?==|$)", f"--{own}", word) if own else word for word in words]
+
+
+def own_data(kind: type[Task]) -> str:
+    """Return the name of the field that says where a person's own data are; empty where there is none."""
+    names = (field.name for field in dataclasses.fields(kind))
+    return next((name for name in names if name in ("folder", "own")), "")
 
 
 def find_kind(name: str) -> type[Task]:

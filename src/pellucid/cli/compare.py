@@ -29,7 +29,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         raise UsageError(f"compare what? For example: {EXAMPLE}")
     program = f"pellucid compare {name}"
     if asks_help(rest):
-        screen.show(parser.format_help())
+        screen.show(parser.help_with(name))
         read_task(name, ["--help"], program=program)
     flags, fields = parser.parse_known_args(rest)
     if flags.over is None:
@@ -61,22 +61,43 @@ def _train(tasks: dict[str, Any], seeds: int, folder: Path, screen: Screen) -> d
     from pellucid.verbs import compare
 
     goal = next(iter(tasks.values())).goal
+    score = goal.removeprefix("-")
     courses = []
     for course in compare.compare(tasks, range(seeds)):
         courses.append(course)
-        screen.say(
-            f"{course.setting}, seed {course.seed}: {goal} {course.final(goal):.4f}, {course.seconds:.1f} s"
-        )
-    found = compare.table(courses, goal)
+        lost_at = course.diverged
+        end = f"diverged at step {lost_at}" if lost_at else f"{score} {course.final(goal):.4f}"
+        screen.say(f"{course.setting}, seed {course.seed}: {end}, {course.seconds:.1f} s")
+    found, lost = compare.table(courses, goal), compare.diverged(courses)
+    _tell(found, lost, score, screen)
+    ended, cut_off = (
+        {
+            name: [c.records for c in courses if c.setting == name and (c.diverged is None) == whole]
+            for name in tasks
+        }
+        for whole in (True, False)
+    )
+    figure = curves.comparison(ended, score=goal, diverged=cut_off)
+    return {
+        "scores": {name: spread.to_json() for name, spread in found.items()},
+        "diverged": lost,
+        "pictures": [str(write(folder, "comparison", figure, screen))],
+    }
+
+
+def _tell(found: dict[str, Any], lost: dict[str, list[int]], score: str, screen: Screen) -> None:
+    """Print the settings, the best first, those that never came to an end last."""
     rows = [
         [setting, f"{spread.median:.4f}", f"{spread.low:.4f}", f"{spread.high:.4f}", spread.n]
-        for setting, spread in sorted(found.items(), key=lambda item: -item[1].median)
+        for setting, spread in found.items()
     ]
-    screen.table(["setting", f"validation {goal}", "lowest", "highest", "seeds"], rows)
-    grouped = {name: [course.records for course in courses if course.setting == name] for name in tasks}
-    score = goal.removeprefix("-")
-    picture = write(folder, "comparison", curves.comparison(grouped, score=score), screen)
-    return {"scores": {name: spread.to_json() for name, spread in found.items()}, "pictures": [str(picture)]}
+    rows += [[setting, "", "", "", 0] for setting in lost if setting not in found]
+    head = ["setting", f"validation {score}", "lowest", "highest", "seeds"]
+    if lost:
+        head.append("diverged at step")
+        for row in rows:
+            row.append(", ".join(map(str, lost.get(row[0], []))))
+    screen.table(head, rows)
 
 
 def _race(names: list[str], folder: Path, screen: Screen) -> list[str]:

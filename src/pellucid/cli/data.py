@@ -12,12 +12,17 @@ from pellucid.cli.arguments import Parser
 from pellucid.cli.screen import Screen
 from pellucid.errors import DataError, UsageError, near
 
-SOURCES = {
+SOURCES = {  # task -> data set -> its module and, where that has archives of others too, which are its own
     "digits": {"mnist": "pellucid.datasets.mnist", "fashion": "pellucid.datasets.fashion"},
     "sketches": {"quickdraw": "pellucid.datasets.quickdraw"},
     "sentences": {"sets": "pellucid.datasets.sentences", "vectors": "pellucid.datasets.wordvectors"},
     "translation": {"multi30k": "pellucid.datasets.multi30k"},
-    "words": {"commands-full": "pellucid.datasets.speechcommands"},
+    "words": {
+        "digits": "pellucid.datasets.recordings:fsdd",
+        "commands": "pellucid.datasets.recordings:commands",
+        "commands-full": "pellucid.datasets.speechcommands",
+    },
+    "speech": {"digits": "pellucid.datasets.recordings:fsdd,sung,piano"},
 }
 
 
@@ -38,7 +43,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     rows: list[dict[str, Any]] = []
     problems: list[str] = []
     for name in [flags.dataset] if flags.dataset else sources:
-        for archive in import_module(sources[name]).ARCHIVES.values():
+        for archive in _archives(sources[name]):
             state = _done(flags.action, archive, problems)
             rows.append(
                 {
@@ -52,6 +57,12 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     if problems:
         raise DataError(problems[0])
     return {"cache": str(download.cache()), "files": rows}, 0
+
+
+def _archives(source: str) -> list[download.Archive]:
+    module, _, names = source.partition(":")
+    archives = import_module(module).ARCHIVES
+    return [archives[name] for name in names.split(",")] if names else list(archives.values())
 
 
 def _parser() -> Parser:

@@ -15,7 +15,9 @@ from pellucid.zoo import released
 EXTRAS = {
     "export": ("onnx", "onnxscript", "onnxruntime"),
     "web": ("fastapi", "uvicorn"),
-    "atari": ("ale_py",),
+    "text": ("sentencepiece", "sacrebleu"),
+    "audio": ("soundfile", "numba"),
+    "atari": ("gymnasium", "ale_py"),
 }
 
 

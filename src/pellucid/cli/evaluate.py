@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     gates = [Gate(*bound) for bound in bounds]
     if flags.folds is not None:
         return _folds(trained, flags, gates, screen), 0
-    command = " ".join(["pellucid", "evaluate", *words])
+    command = shlex.join(["pellucid", "evaluate", *words])
     return _tested(trained, gates, screen, command=command, reports=not flags.no_report), 0
 
 

@@ -11,6 +11,7 @@ from pellucid.cli.screen import Screen
 from pellucid.errors import PellucidError
 from pellucid.run import Run
 from pellucid.tasks import NETWORKS, SUMMARIES, network_of
+from pellucid.verbs import scored
 from pellucid.zoo import released, short_names, whole_name
 
 RUNS = Path("runs")
@@ -49,7 +50,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 def _described(path: Path) -> dict[str, Any]:
     try:
         run = Run.open(path)
-        scores = (run.scores() or {}).get("evaluate", {}).get("scores", {})
+        found = scored.evaluation(run)
+        scores, outdated = found.get("scores", {}), scored.outdated(run, found)
         finished = run.finished
     except PellucidError as error:
         return {"task": "?", "network": "?", "scores": {}, "state": f"unreadable: {error}"}
@@ -58,6 +60,7 @@ def _described(path: Path) -> dict[str, Any]:
         "task": run.task.get("task"),
         "network": network_of(run.task),
         "scores": scores,
+        "outdated": outdated,
         "state": state,
     }
 
@@ -70,6 +73,8 @@ def _show(rows: list[dict[str, Any]], screen: Screen) -> None:
     for row in rows:
         name = next((each for each in HEADLINES if each in row["scores"]), None)
         said = HEADLINES[name].format(**row["scores"][name]) if name else row["state"]
+        if row.get("outdated") is not None:
+            said += f" (weights of step {row['outdated']:,}; trained on since)"
         names = " or ".join(filter(None, (row["name"], row.get("short"))))
         cells.append([names, row["task"], row["network"], said])
     screen.table(["name", "task", "network", "test"], cells)

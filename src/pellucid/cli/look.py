@@ -26,7 +26,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         parser.read(rest)
         raise UsageError("which task? For example: pellucid look digits")
     if asks_help(rest):
-        screen.show(parser.format_help())
+        screen.show(parser.help_with(name))
     flags, fields = parser.parse_known_args(rest)
     if flags.measure_steps < 0:
         raise UsageError(f"--measure-steps is {flags.measure_steps}; give 0 for none, or more")

@@ -22,7 +22,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         parser.read(rest)
         raise UsageError("which task? For example: pellucid lr-find digits")
     if asks_help(rest):
-        screen.show(parser.format_help())
+        screen.show(parser.help_with(name))
     flags, fields = parser.parse_known_args(rest)
     if not (flags.highest > 0 and math.isfinite(flags.highest)):
         raise UsageError(f"--highest is {flags.highest}; it must be a number above 0")

@@ -22,7 +22,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
         parser.read(rest)
         raise UsageError("which task? For example: pellucid model digits --network cnn")
     if asks_help(rest):
-        screen.show(parser.format_help())
+        screen.show(parser.help_with(name))
     flags, fields = parser.parse_known_args(rest)
     task = read_task(name, fields, program=f"pellucid model {name}")
     import torch

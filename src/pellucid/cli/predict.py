@@ -12,6 +12,7 @@ from typing import Any
 from pellucid.cli import games, kinds, speech
 from pellucid.cli.arguments import Parser, find_kind, open_network
 from pellucid.cli.screen import Screen
+from pellucid.cli.texts import told
 from pellucid.errors import DataError, PellucidError, UsageError
 
 MOST_BARS, FIRST_BARS = 20, 10  # of more classes than the first, the second number of best ones is shown
@@ -45,14 +46,14 @@ def _answered(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
     for word, named in (
         inputs_of(flags.inputs, sys.stdin) if files else ((each, True) for each in flags.inputs)
     ):
-        if kept and printable(word) in kept.done:
+        if kept and kept.has(word):
             continue
         try:
             stages, _ = predict.stages_of(trained, word)
         except (DataError, UsageError) as error:  # the other inputs are answered all the same
             problems.append(error)
             if kept:
-                kept.add(word, None, str(error))
+                kept.add(word, error)
             continue
         answer = predict.answer_to(trained, predict.raw_sample(stages))
         answers.append({"input": printable(word), **answer.to_json()})
@@ -67,7 +68,7 @@ def _answered(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
             _draw(flags.show / drawn[-1], trained, stages, answer, screen, given=given)
     if problems:
         raise _first_of(problems, answers, screen)
-    return {"answers": answers, **(_told(answers, kept, flags.out, screen) if kept else {})}
+    return {"answers": answers, **(told(len(answers), kept, screen) if kept else {})}
 
 
 def _require_input(task: str, flags: Any) -> None:
@@ -77,12 +78,6 @@ def _require_input(task: str, flags: Any) -> None:
         raise UsageError(f"{names}: only networks that speak have this; {task} does not")
     if not flags.inputs:
         raise UsageError("INPUT is missing; give a file, or valid:12 for a validation sample")
-
-
-def _told(answers: list[Any], kept: Any, out: Path, screen: Screen) -> dict[str, Any]:
-    """Print how many answers the file of answers has now; return the same."""
-    screen.say(f"{len(answers)} answered now, {len(kept.done)} before: {out}")
-    return {"answered before": len(kept.done), "out": str(out)}
 
 
 def _first_of(problems: list[PellucidError], answers: list[dict[str, Any]], screen: Screen) -> PellucidError:
@@ -96,6 +91,10 @@ def _first_of(problems: list[PellucidError], answers: list[dict[str, Any]], scre
 def _parser() -> Parser:
     parser = Parser(
         "predict", "Ask a trained network: pictures, photographs, or texts, whatever it was trained on."
+    )
+    parser.epilog = (
+        "A network that plays takes other flags, --game, --seconds, --epsilon, --sticky and -o FILE.gif: "
+        "pellucid predict atari --help."
     )
     parser.add_argument(
         "reference", metavar="RUN|TASK|FILE.onnx", help="a run, a released model, an exported file"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.screen import Screen
 from pellucid.errors import DataError, PellucidError, UsageError
+
+if TYPE_CHECKING:
+    from pellucid.verbs.answers import Answers
 
 MOST_LINE = 10_000_000  # characters of a line that are read
 AT_ONCE = 200  # texts that are answered together
@@ -106,45 +109,78 @@ def predict(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
     Raises:
         PellucidError: some could not be answered; ``found`` has the answers to the others.
     """
-    from pellucid.verbs import predict as verb
+    from pellucid.verbs.answers import Answers
 
+    words = flags.inputs
+    kept = Answers(flags.out, trained.facts["classes"]) if flags.out else None
+    alone = len(words) == 1 and words[0] != "-" and not is_file(words[0])
     answers: list[dict[str, Any]] = []
     problems: list[PellucidError] = []
-    waiting: list[tuple[str, str, dict[str, Any]]] = []
-    words, show = flags.inputs, flags.show
-    alone = len(words) == 1 and words[0] != "-" and not is_file(words[0])
-
-    def answer_waiting() -> None:
-        samples = [verb.raw_sample(stages) for _, _, stages in waiting]
-        for (place, text, stages), answer in zip(waiting, verb.answers_to(trained, samples), strict=True):
+    try:
+        for place, text, stages, answer in _answered(trained, words, kept):
+            if kept:
+                kept.add(text, answer)
+            if isinstance(answer, PellucidError):
+                problems.append(DataError(f"{place}: {answer}") if place else answer)
+                continue
             answers.append({"input": place or text, "text_read": text, **answer.to_json()})
             _tell(text, answer, stages, screen, alone=alone)
-            if show:
-                _draw(show / f"text-{len(answers)}", trained, stages, answer, screen)
-        waiting.clear()
-
-    try:
-        for place, text in inputs(words):
-            try:
-                stages = stages_of(trained, place, text)
-            except (DataError, UsageError) as error:  # the other texts are answered all the same
-                problems.append(DataError(f"{place}: {error}") if place else error)
-                continue
-            waiting.append((place, text, stages))
-            if len(waiting) == AT_ONCE:
-                answer_waiting()
+            if flags.show:
+                _draw(flags.show / f"text-{len(answers)}", trained, stages, answer, screen)
     except DataError as error:
         problems.append(error)
-    if waiting:
-        answer_waiting()
-    if not answers and not problems:
+    if not answers and not problems and not (kept and kept.before):
         problems.append(DataError("there is no text: every line is empty"))
     if problems:
         for other in problems[1:]:
             screen.say(f"pellucid predict: {other}")
         problems[0].found = {"answers": answers, "problems": [str(problem) for problem in problems]}
         raise problems[0]
-    return {"answers": answers}
+    return {"answers": answers, **(told(len(answers), kept, screen) if kept else {})}
+
+
+def _answered(
+    trained: Any, words: Sequence[str], kept: Answers | None
+) -> Iterator[tuple[str, str, Any, Any]]:
+    """Yield (place, text, stages, answer) of every text without one, in order, or what is wrong with it."""
+    from pellucid.verbs import predict as verb
+
+    for batch in _batches(inputs(words)):
+        read: list[tuple[str, str, Any, PellucidError | None]] = []
+        for place, text in batch:
+            if kept and kept.has(text):
+                continue
+            try:
+                read.append((place, text, stages_of(trained, place, text), None))
+            except (DataError, UsageError) as error:  # the other texts are answered all the same
+                read.append((place, text, None, error))
+        samples = [verb.raw_sample(stages) for _, _, stages, error in read if error is None]
+        found = iter(verb.answers_to(trained, samples) if samples else [])
+        yield from ((*line[:3], line[3] or next(found)) for line in read)
+
+
+def _batches(every: Iterable[Any]) -> Iterator[list[Any]]:
+    """Yield ``AT_ONCE`` together; what came before an error is yielded before the error is raised."""
+    batch: list[Any] = []
+    problem = None
+    try:
+        for each in every:
+            batch.append(each)
+            if len(batch) == AT_ONCE:
+                yield batch
+                batch = []
+    except DataError as error:
+        problem = error
+    if batch:
+        yield batch
+    if problem:
+        raise problem
+
+
+def told(number: int, kept: Answers, screen: Screen) -> dict[str, Any]:
+    """Print how many answers the file of answers has now; return the same."""
+    screen.say(f"{number} answered now, {kept.before} before: {kept.path}")
+    return {"answered before": kept.before, "out": str(kept.path)}
 
 
 def explain(trained: Any, word: str, target: int | None, folder: Path, screen: Screen) -> dict[str, Any]:

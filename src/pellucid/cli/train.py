@@ -27,7 +27,7 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
     name, rest = split_task(words)
     parser = _parser(with_task=name is not None)
     if name and asks_help(rest):
-        screen.show(parser.format_help())
+        screen.show(parser.help_with(name))
     flags, fields = parser.parse_known_args(rest)
     if flags.processes < 1:
         raise UsageError(f"--processes is {flags.processes}; at least one must train")
@@ -45,9 +45,8 @@ def run(words: Sequence[str], screen: Screen) -> tuple[dict[str, Any], int]:
 
 
 def _parser(*, with_task: bool) -> Parser:
-    parser = Parser("train", "Train a network. TASK --help shows all flags of a task.", with_task=with_task)
-    if not with_task:
-        parser.add_argument("task", nargs="?", help="a task, or the Python file of a task of your own")
+    parser = Parser("train", "Train a network, or go on with a training.", with_task=with_task)
+    parser.usage = f"{parser.usage}\n       pellucid train --resume RUN"
     parser.add_argument("--out", type=Path, help="the run's directory; runs/TASK-NETWORK-N if not given")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with an interrupted run")
     parser.add_argument("--setting", help="where the flags start from, such as paper or tiny")
@@ -61,13 +60,18 @@ def _steps(name: str | None, flags: Any, fields: list[str]) -> tuple[Path, Itera
     from pellucid.verbs.trained import next_run
 
     if flags.resume:
-        if name or fields or flags.setting:
+        if name or fields or flags.setting or flags.out:
             raise UsageError(
-                "--resume goes on with the run's own settings; leave the task and its flags away"
+                "--resume goes on with the run's own settings, in its own directory; leave the task, its "
+                "flags and --out away"
             )
         return flags.resume, resume(flags.resume, find_kind(flags.task_file) if flags.task_file else None)
     if name is None:
         raise UsageError("which task? For example: pellucid train digits")
+    if flags.task_file:
+        raise UsageError(
+            f"--task is for --resume; train a task of your own with: pellucid train {flags.task_file}"
+        )
     if flags.setting:
         fields = ["--setting", flags.setting, *fields]
     task = read_task(name, fields, program=f"pellucid train {name}")

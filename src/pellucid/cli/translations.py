@@ -6,11 +6,14 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.screen import Screen
-from pellucid.cli.texts import MOST_LINE, is_file, opened, stages_of
+from pellucid.cli.texts import MOST_LINE, is_file, opened, stages_of, told
 from pellucid.errors import DataError, PellucidError, UsageError
+
+if TYPE_CHECKING:
+    from pellucid.verbs.answers import Answers
 
 AT_ONCE = 256  # lines that are translated together
 WAITING = 4 * AT_ONCE  # lines that are read ahead
@@ -72,18 +75,26 @@ def predict(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
     Raises:
         PellucidError: some could not be translated; ``found`` has the answers to the others.
     """
+    from pellucid.task import Answer
+    from pellucid.verbs.answers import Answers
+
+    kept = Answers(flags.out, []) if flags.out else None
     words, show = flags.inputs, flags.show
     alone = len(words) == 1 and words[0] != "-" and not is_file(words[0])
     answers: list[dict[str, Any]] = []
     problems: list[PellucidError] = []
-    for place, text, stages, answer in _answered(trained, words):
+    number = 0
+    for place, text, stages, answer in _answered(trained, words, kept):
+        if kept:
+            kept.add(text, answer or Answer(""))
         if isinstance(answer, PellucidError):
             problems.append(type(answer)(f"{place}: {answer}") if place else answer)
             screen.show("")
             continue
-        told = {"text": ""} if answer is None else answer.to_json()
+        number += 1
         if screen.as_json:  # without it nobody reads them, and a stream may be long
-            answers.append({"input": place or text, "text_read": text, **told})
+            found = {"text": ""} if answer is None else answer.to_json()
+            answers.append({"input": place or text, "text_read": text, **found})
         if answer is not None and alone:
             _tell(text, answer, screen)
         else:
@@ -95,7 +106,7 @@ def predict(trained: Any, flags: Any, screen: Screen) -> dict[str, Any]:
             screen.say(f"pellucid predict: {other}")
         problems[0].found = {"answers": answers, "problems": [str(problem) for problem in problems]}
         raise problems[0]
-    return {"answers": answers}
+    return {"answers": answers, **(told(number, kept, screen) if kept else {})}
 
 
 def explain(trained: Any, word: str, target: int | None, folder: Path, screen: Screen) -> dict[str, Any]:
@@ -143,13 +154,20 @@ def _numbered(file: Any, name: str) -> Iterator[tuple[str, str | PellucidError]]
             yield place, DataError("not UTF-8; save the text again as UTF-8")
 
 
-def _answered(trained: Any, words: Sequence[str]) -> Iterator[tuple[str, Any, Any, Any]]:
-    """Yield (place, text, stages, answer) of every line, in order; None answers an empty line."""
+def _answered(
+    trained: Any, words: Sequence[str], kept: Answers | None
+) -> Iterator[tuple[str, Any, Any, Any]]:
+    """Yield (place, text, stages, answer) of every line, in order; None answers an empty line.
+
+    Lines whose answers are kept already are passed over.
+    """
     from pellucid.verbs import predict as verb
 
     for batch in _gathered(lines(words)):
         read: list[tuple[str, Any, Any, Any]] = []
         for place, text in batch:
+            if kept and kept.has(text if isinstance(text, str) else ""):
+                continue
             if isinstance(text, PellucidError):
                 read.append((place, "", None, text))
             elif place and not text.strip():

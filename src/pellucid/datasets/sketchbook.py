@@ -2,13 +2,15 @@
 
 A folder of your own holds, for every class, either a sub-folder of pictures (PNG, JPEG) or one file in a form
 of Google's: ``cat.ndjson``, ``cat.bin``, ``cat.npy``. If all of them are strokes, strokes are learned from,
-else everything becomes images. One in eight drawings of each class tests, chosen by its content, so that
-adding drawings moves no other, and equal drawings stay on one side.
+else everything becomes images. One in eight drawings tests, chosen by its content, so that adding drawings
+moves no other, and equal drawings stay on one side. Of a class so small that none is chosen, the lowest
+hashes test; there another drawing may take the place of one of them.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -25,6 +27,7 @@ from pellucid.errors import DataError, UsageError
 MOST_POINTS = 192  # of a drawing as a sample: 99.6 % of Google's have fewer
 MOST_DRAWINGS = 20_000  # of one class
 TESTED = 8  # one in so many
+FEWEST = 3  # different drawings of a class: one trains, one validates, one tests
 PICTURES = (".png", ".jpg", ".jpeg")
 STROKE_FILES = (".ndjson", ".ndjson.gz", ".json", ".bin")
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the ink, at which a growing drawing is shown and judged
@@ -145,9 +148,15 @@ def own(folder: Path, split: str) -> Book:
     samples: list = []
     labels: list[int] = []
     for number, path in enumerate(sources.values()):
-        chosen = [each for each in load(path) if is_test(each) == (split == "test")]
-        if not chosen:
-            raise DataError(f"{path}: too few drawings to train and to test with; give more, 20 at least")
+        found = load(path)
+        sums = [digest(each) for each in found]
+        if len(set(sums)) < FEWEST:
+            raise DataError(
+                f"{path}: {len(set(sums))} different drawings are too few to train, to choose and to test; "
+                f"give {FEWEST} at least, better 20"
+            )
+        tests = tested(sums)
+        chosen = [each for each, key in zip(found, sums, strict=True) if (key in tests) == (split == "test")]
         samples += chosen
         labels += [number] * len(chosen)
     tensor = doodle.pack(samples, MOST_POINTS) if strokes else torch.from_numpy(np.stack(samples))
@@ -199,10 +208,22 @@ def images_of(path: Path, form: doodle.Form) -> list[np.ndarray]:
     return images
 
 
-def is_test(sample: np.ndarray | doodle.Drawing) -> bool:
-    """Say whether a drawing of a folder tests: one in eight does, by a hash of what is drawn."""
+def digest(sample: np.ndarray | doodle.Drawing) -> bytes:
+    """Return a hash of what is drawn."""
     content = sample.tobytes() if isinstance(sample, np.ndarray) else doodle.flat(sample).tobytes()
-    return hashlib.sha256(content).digest()[0] % TESTED == 0
+    return hashlib.sha256(content).digest()
+
+
+def tested(sums: Sequence[bytes]) -> set[bytes]:
+    """Return which drawings of a class test, by their hashes: one in eight, whatever the others are.
+
+    Where that is none, or leaves fewer than two for training, they are the lowest eighth, one at least.
+    """
+    different = sorted(set(sums))
+    chosen = {key for key in different if key[0] % TESTED == 0}
+    if chosen and len(different) - len(chosen) >= FEWEST - 1:
+        return chosen
+    return set(different[: max(1, len(different) // TESTED)])
 
 
 @cache

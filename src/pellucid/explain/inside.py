@@ -109,7 +109,13 @@ class Excited:
 
 
 def exciting(
-    model: nn.Module, images: Images, layer: str, units: int | Sequence[int] | None = None, count: int = 9
+    model: nn.Module,
+    images: Images,
+    layer: str,
+    units: int | Sequence[int] | None = None,
+    count: int = 9,
+    *,
+    axis: int = 1,
 ) -> Excited:
     """Return the ``count`` images that excite each unit most, in one pass over the images.
 
@@ -119,6 +125,7 @@ def exciting(
         images: prepared inputs ``(N, C, H, W)``, or an iterable of batches of them.
         units: one unit (channel), several, or all of them if None.
         count: images a unit; fewer come back if there are fewer.
+        axis: of the layer's output, on which its units lie: 2 of (N, L, C).
     Raises:
         UsageError: no such layer or unit, a count below 1, or no images.
     """
@@ -128,12 +135,12 @@ def exciting(
     with watched(model, [layer]) as seen, torch.no_grad():
         for batch in batches(images):
             model(placed(model, batch))
-            after = _last(seen, layer).after
+            after = _last(seen, layer).after.movedim(axis, 1)
             seen.clear()
             values, spots = (
                 after.flatten(2).max(2) if after.ndim > 2 else (after, torch.zeros_like(after).long())
             )
-            extent = tuple(after.shape[2:])
+            extent = max(extent, tuple(after.shape[2:]))  # sentences differ in length
             tops.append(values.cpu())
             wheres.append(spots.cpu())
     if not tops:

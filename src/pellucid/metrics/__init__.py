@@ -6,7 +6,13 @@ Everything takes numpy arrays or torch tensors and computes in float64. Targets 
 
 from pellucid.metrics.classes import ClassScore, accuracy, confusion, cross_entropy, per_class, top_k, worst
 from pellucid.metrics.labels import doubtful
-from pellucid.metrics.reliability import Calibration, calibration, fit_temperature, sure_above
+from pellucid.metrics.reliability import (
+    Calibration,
+    answered_from,
+    calibration,
+    fit_temperature,
+    sure_above,
+)
 from pellucid.metrics.returns import Points, deviation, mean_return
 from pellucid.metrics.score import Comparison, Score, Spread, mcnemar, spread, wilson
 
@@ -18,6 +24,7 @@ __all__ = [
     "Score",
     "Spread",
     "accuracy",
+    "answered_from",
     "calibration",
     "confusion",
     "cross_entropy",

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from pellucid.errors import DataError
 from pellucid.metrics.classes import Floats, Integers, checked, checked_probabilities, log_softmax
+from pellucid.metrics.score import Score, wilson
 
 COLDEST, HOTTEST = 0.05, 20.0  # the temperatures that fit_temperature can return
 HALVINGS = 60  # of the interval between them: leaves less than 1e-15
@@ -91,6 +92,25 @@ def sure_above(probabilities: ArrayLike, targets: ArrayLike, wanted: float) -> f
     if not len(good):
         return 1.0
     return 0.0 if good[-1] == len(order) - 1 else float(confidence[order][good[-1]])
+
+
+def answered_from(probabilities: ArrayLike, targets: ArrayLike, thresholds: ArrayLike) -> list[Score | None]:
+    """Return the accuracy among the answers whose probability is at least each threshold.
+
+    The ``n`` of a score is how many are answered; None stands where none is.
+
+    Args:
+        probabilities: ``(N, K)``.
+        targets: ``(N,)`` in [0, K - 1].
+        thresholds: ``(T,)``.
+    """
+    shares, classes = checked_probabilities(probabilities, targets)
+    confidence, right = shares.max(1), shares.argmax(1) == classes
+    order = np.argsort(confidence, kind="stable")
+    first = np.searchsorted(confidence[order], np.asarray(thresholds), side="left")
+    hits = np.append(np.cumsum(right[order][::-1])[::-1], 0)  # among the answers from each place on
+    left = len(order) - first
+    return [wilson(int(hits[place]), int(n)) if n else None for place, n in zip(first, left, strict=True)]
 
 
 def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:

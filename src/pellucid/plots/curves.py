@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -91,6 +92,7 @@ def comparison(
     runs: Mapping[str, Sequence[Sequence[Record]]],
     *,
     score: str = "accuracy",
+    diverged: Mapping[str, Sequence[Sequence[Record]]] | None = None,
     smoothing: float = 0.9,
     title: str = "The same training under each setting",
 ) -> Figure:
@@ -99,35 +101,38 @@ def comparison(
     Args:
         runs: setting -> for each seed, the records of its run (as for ``training``). Lines are medians
             over seeds, bands reach from the lowest to the highest; only steps that all seeds reached count.
-        score: the validation score to draw.
+        score: the validation score to draw; with "-" in front smaller is better.
+        diverged: setting -> the records of more seeds, whose losses are drawn up to a cross. A setting all
+            of whose seeds diverged has no final score.
     """
     filled("runs", runs)
+    sign, score = -1 if score.startswith("-") else 1, score.removeprefix("-")
     figure = canvas(12.5, 4.6 + 0.32 * len(runs), title)
     spec = figure.add_gridspec(2, 2, height_ratios=[4, 0.6 + 0.32 * len(runs)])
-    loss = dress(
-        figure.add_subplot(spec[0, 0]),
-        f"Training loss, smoothed ({smoothing:g})",
-        "step (batches seen)",
-        "loss",
-    )
-    course = dress(figure.add_subplot(spec[0, 1]), f"Validation {score}", "step (batches seen)", score)
+    steps = "step (batches seen)"
+    loss = dress(figure.add_subplot(spec[0, 0]), f"Training loss, smoothed ({smoothing:g})", steps, "loss")
+    course = dress(figure.add_subplot(spec[0, 1]), f"Validation {score}", steps, score)
     final = dress(
         figure.add_subplot(spec[1, :]), f"Final {score}: each dot a seed, the bar their median", score
     )
     ends: dict[str, np.ndarray] = {}
     for index, (name, seeds) in enumerate(runs.items()):
-        filled(f"setting {name}", seeds)
-        losses = [(_column(run, "step"), smooth(_column(run, "loss"), smoothing)) for run in seeds]
-        _band(loss, losses, name, index)
+        cut_off = (diverged or {}).get(name, [])
+        filled(f"setting {name}", [*seeds, *cut_off])
+        _cut_off(loss, cut_off, smoothing, index, label=None if seeds else name)
         scores = [_scores(run, score) for run in seeds]
-        _band(course, scores, name, index)
+        if seeds:
+            losses = [(_column(run, "step"), smooth(_column(run, "loss"), smoothing)) for run in seeds]
+            _band(loss, losses, name, index)
+            _band(course, scores, name, index)
         ends[name] = np.array([values[-1] for _, values in scores])
-    if loss.dataLim.y0 > 0:
+    if 0 < loss.dataLim.y0 < np.inf:
         logarithmic(loss)
-    _final(final, ends, list(runs))
+    _final(final, ends, list(runs), sign)
     for axes in (loss, course, final):
         grid(axes)
-    legend(loss, "upper right", columns=1 + (len(runs) > 6))
+    if loss.has_data():
+        legend(loss, "upper right", columns=1 + (len(runs) > 6))
     return figure
 
 
@@ -266,11 +271,32 @@ def _band(axes: Axes, seeds: Sequence[tuple[np.ndarray, np.ndarray]], name: str,
     )  # fmt: skip
 
 
-def _final(axes: Axes, ends: Mapping[str, np.ndarray], order: list[str]) -> None:
-    ranked = sorted(ends, key=lambda name: float(np.median(ends[name])))
+def _cut_off(
+    axes: Axes, runs: Sequence[Sequence[Record]], smoothing: float, index: int, *, label: str | None
+) -> None:
+    """Draw the losses of trainings that diverged, with a cross at their end."""
+    for run in filter(None, runs):
+        axes.plot(
+            _column(run, "step"), smooth(_column(run, "loss"), smoothing), color=CATEGORIES[index % 10],
+            linestyle=DASHES[index // 2 % 5], linewidth=1.2, marker="x", markersize=9, markeredgewidth=2,
+            markevery=[-1], label=label,
+        )  # fmt: skip
+        label = None
+
+
+def _final(axes: Axes, ends: Mapping[str, np.ndarray], order: list[str], sign: int) -> None:
+    ranked = sorted(
+        ends, key=lambda name: sign * float(np.median(ends[name])) if len(ends[name]) else -math.inf
+    )
     for row, name in enumerate(ranked):
         index = order.index(name)
         values = ends[name]
+        if not len(values):
+            axes.annotate(
+                "diverged", (0.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=SMALL,
+                color=QUIET, fontfamily=FONTS,
+            )  # fmt: skip
+            continue
         axes.plot(
             values, np.full(len(values), row), linestyle="", marker=MARKERS[index % 10], markersize=7,
             color=CATEGORIES[index % 10], alpha=0.75, markeredgecolor="white",

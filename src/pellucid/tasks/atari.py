@@ -6,6 +6,7 @@ source, ``minatar()`` that of Young and Tian 2019, ``tiny()`` a game of our own 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -57,6 +58,10 @@ class Atari(Task):
     goal: ClassVar[str] = "score"
     takes: ClassVar[FramesInput] = FramesInput()
     gives: ClassVar[str] = "actions"
+    only = {
+        "atoms": ("returns", ("quantile", "categorical")),
+        "bounds": ("returns", ("categorical",)),
+    }
 
     game: str = "Pong"
     """one of the paper's 49, such as Breakout; minatar/breakout and its kin; catch, our own"""
@@ -138,8 +143,9 @@ class Atari(Task):
             raise UsageError(f"--returns {self.returns} needs --atoms, such as 51; it is {self.atoms}")
         if self.priority is not None and not 0 < self.priority <= 1:
             raise UsageError(f"--priority is {self.priority}; it must be above 0, at most 1, or None")
-        if not self.bounds[0] < self.bounds[1] or self.noops < 0 or self.exploration < 0:
-            raise UsageError("--bounds must rise, --noops and --exploration are 0 or more")
+        rising = -math.inf < self.bounds[0] < self.bounds[1] < math.inf
+        if not rising or self.noops < 0 or self.exploration < 0:
+            raise UsageError("--bounds must rise and be finite, --noops and --exploration are 0 or more")
         least = self.games * (self.stack + self.n_step + 1)
         if self.replay < max(least, self.start) or self.start < least:
             raise UsageError(
@@ -281,7 +287,11 @@ def paper() -> Atari:
 
 
 def minatar() -> Atari:
-    """Young and Tian 2019 (arXiv:1903.03176), table 1, with Adam and more rewards at once, on Breakout."""
+    """Young and Tian 2019 (arXiv:1903.03176), table 1, on Breakout, made faster.
+
+    Ours: Adam, three rewards at once, eight games side by side, an update for every 4 actions and 0.01 as the
+    last epsilon; theirs: RMSProp, one reward, one game, an update for every action and 0.1.
+    """
     return Atari(
         game="minatar/breakout", network="minatar", returns="mean", n_step=3, priority=None, replay=100_000,
         start=5_000, games=8, steps_per_update=4, target_every=250, epsilon=0.01, exploration=100_000,

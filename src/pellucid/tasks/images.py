@@ -56,6 +56,7 @@ class Images(Classifier):
     )
     paths = {"folder": bool, "weights": bool}
     lasting = ("classes", "shape")  # pictures may be added: none changes sides
+    only = {"widths": ("network", ("quick",))}
 
     folder: str = ""
     """your pictures: a folder with one sub-folder a class (or train/, valid/, test/ above them), or a CSV of
@@ -196,7 +197,8 @@ class Images(Classifier):
 
     def learner(self, data: Data) -> Supervised:
         """Return supervised learning that also finds when to say "not sure", from given weights if any."""
-        return Careful(self._with_enough_steps(len(data.train)), data)
+        samples = min(self.training.limit or len(data.train), len(data.train))
+        return Careful(self._with_enough_steps(samples), data)
 
     def answer(self, output: Tensor, facts: dict[str, Any]) -> Answer:
         """Name the class with the largest score, or say "not sure" below the probability in the facts."""

@@ -1,11 +1,12 @@
 """Sentences: classify text with one convolution over words (Kim 2014).
 
-``Sentences()`` is Kim's network with our training, ``paper()`` Kim's own configuration to the letter,
+``Sentences()`` is Kim's network with our training, ``paper()`` Kim's own configuration,
 ``wildml()`` that of the TensorFlow tutorial by D. Britz.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -126,8 +127,8 @@ class Sentences(Classifier):
             raise UsageError(f"--maps is {self.maps} and --size {self.size}; at least 1, at most {MOST_MAPS}")
         if not 0 <= self.dropout < 1 or not 0 <= self.unknown <= 1:
             raise UsageError("--dropout and --unknown are parts of a whole: at least 0, --dropout below 1")
-        if self.max_norm is not None and not self.max_norm > 0:
-            raise UsageError(f"--max-norm is {self.max_norm}; it must be above 0, or None")
+        if self.max_norm is not None and not 0 < self.max_norm < math.inf:
+            raise UsageError(f"--max-norm is {self.max_norm}; it must be above 0 and finite, or None")
         if self.folds < 2 or not 0 <= self.fold < self.folds:
             raise UsageError(f"--fold {self.fold} of --folds {self.folds}; from 0, and at least two folds")
         if self.least < 1 or self.longest < 1:
@@ -277,7 +278,10 @@ class Sentences(Classifier):
 
 
 def paper() -> Sentences:
-    """Kim's configuration to the letter: 25 epochs, batches of 50, Adadelta 0.95, the best on a tenth."""
+    """Kim's configuration: 25 epochs, batches of 50, Adadelta 0.95, the best on a tenth.
+
+    One thing differs: of epochs that are equally good on that tenth, Kim's code takes the last, we the first.
+    """
     training = Training(epochs=25, batch_size=50, optimizer="adadelta", rho=0.95, schedule="constant")
     return Sentences(vocabulary="all", fill=True, training=training)
 

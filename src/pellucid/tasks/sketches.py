@@ -55,6 +55,10 @@ class Sketches(Classifier):
     """fifteen: Google's bitmaps of 15 classes; all: 80 thin bitmaps of each of 345 classes; strokes: pen
     strokes of 345 classes; tiny: a few made-up drawings for a quick try"""
     paths = {"folder": bool}
+    only = {
+        **dict.fromkeys(("width", "stride"), ("network", ("cnn",))),
+        "nodes": ("network", ("strokes",)),
+    }
 
     folder: str = ""
     """drawings of your own: a folder with, for each class, a sub-folder of pictures or an .ndjson, .npy or
@@ -316,7 +320,7 @@ def fifteen() -> Sketches:
 
 
 def all_classes() -> Sketches:
-    """The 345 classes with 80 drawings each: about 15 minutes on one core."""
+    """The 345 classes with 80 drawings each: about fifty minutes on one core."""
     return Sketches(dataset="all", width=32, dropout=0.1, training=recipe(epochs=40))
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_LAYERS, MOST_CHANNELS, WIDEST, MOST_BEAM = 64, 8192, 31, 100
+
+
+def words(sample: np.ndarray, facts: dict[str, Any]) -> list[str]:
+    """Return the words of a source ``(S,)``."""
+    cut = subwords.of(facts)
+    return subwords.text_of(map(cut.piece, sample.tolist())).split()
 
 
 def read_text(text: str, facts: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -80,7 +87,7 @@ class Translation(Task):
 
     name: ClassVar[str] = "translation"
     goal: ClassVar[str] = "bleu"
-    takes: ClassVar[TextInput] = TextInput(into=read_text)
+    takes: ClassVar[TextInput] = TextInput(into=read_text, words=words)
     gives: ClassVar[str] = "text"
     paths = {
         "dataset": parallel.is_file,
@@ -167,8 +174,8 @@ class Translation(Task):
             raise UsageError(f"--pieces is {self.pieces}; it must be {least} to {most:,}")
         if not 2 <= self.longest <= self.positions:
             raise UsageError(f"--longest {self.longest} must be 2 or more, and at most --positions")
-        if not 1 <= self.beam <= MOST_BEAM or self.length_penalty < 0:
-            raise UsageError(f"--beam is 1 to {MOST_BEAM}, --length-penalty 0 or more")
+        if not 1 <= self.beam <= MOST_BEAM or not 0 <= self.length_penalty < math.inf:
+            raise UsageError(f"--beam is 1 to {MOST_BEAM}, --length-penalty 0 or more, and finite")
 
     def data(self) -> Data:
         """Read the pairs and learn the pieces from the training pairs."""

@@ -21,7 +21,7 @@ from pellucid import losses
 from pellucid.datasets import logmel, recordings, speechcommands
 from pellucid.datasets.memory import InMemory
 from pellucid.datasets.recordings import Recording
-from pellucid.errors import DataError, UsageError
+from pellucid.errors import DataError, UsageError, near
 from pellucid.models.wordcnn import WordCNN
 from pellucid.seeding import Draws
 from pellucid.sound import Sound, SoundInput
@@ -35,6 +35,7 @@ VALID_INDICES = (5, 6)  # of FSDD's official training takes, to choose on
 QUIETEST = 2e-4  # peak below which there is nothing to hear: 7 steps of 16 bits
 SHIFT = 0.1  # of the second, that a training word is moved by at most
 NOISE_DECIBELS = (15.0, 60.0)  # below the word's peak
+LISTED = 12  # speakers that an error names
 MASKED_BANDS, MASKED_FRAMES = 8, 20  # at most (SpecAugment, Park et al. 2019)
 
 
@@ -73,7 +74,7 @@ class Words(Classifier):
     classify: Literal["unit", "voice"] = "unit"
     """what is recognised: the word, or who says it"""
     leave_out: str | None = None
-    """a speaker who is neither trained nor chosen on, and alone is tested"""
+    """a speaker of digits, commands or tiny who is neither trained nor chosen on, and alone is tested"""
     rate: int = 8000
     """samples a second that the network hears; recordings are resampled to it"""
     widths: tuple[int, ...] = (16, 32, 48, 64)
@@ -138,6 +139,7 @@ class Words(Classifier):
         self,
     ) -> tuple[Iterable[Recording], Iterable[Recording], Callable[[], Iterable[Recording]], dict[str, Any]]:
         """Return what trains, what validates, what opens the test, and where it comes from."""
+        self._refuse_leaving_out()
         facts: dict[str, Any] = {"dataset": "your own", "licence": "your own"}
         if self.own is not None:
             found = recordings.by_folder(Path(self.own), self.rate)
@@ -145,13 +147,12 @@ class Words(Classifier):
             return parts[0], parts[1], lambda: parts[2], facts | {"source": Path(self.own).absolute().name}
         if self.dataset == "tiny":
             facts = {"dataset": "tiny", "source": "made up", "licence": "made here, Apache-2.0"}
-            made = recordings.made_up(self.rate, 120, seed=1)
-            return made[24:], made[:24], lambda: recordings.made_up(self.rate, 24, seed=2), facts
+            made, tested = (recordings.made_up(self.rate, n, seed=k) for n, k in ((120, 1), (24, 2)))
+            return *self._without(made[24:], made[:24], tested), facts
         if self.dataset == "commands":
             facts = {"dataset": "commands", "source": recordings.SOURCES["commands"], "licence": "CC BY 4.0"}
             found = recordings.commands(self.rate)
-            parts = _by_hash(found, lambda r: r.voice)
-            return parts[0], parts[1], lambda: parts[2], facts
+            return *self._without(*_by_hash(found, lambda r: r.voice)), facts
         if self.dataset == "commands-full":
             if self.classify == "voice":
                 raise UsageError(
@@ -164,17 +165,46 @@ class Words(Classifier):
             return part("train"), part("valid"), partial(part, "test"), facts
         facts = {"dataset": "fsdd", "source": recordings.SOURCES["fsdd"], "licence": "CC BY-SA 4.0"}
         spoken = recordings.digits(self.rate)
-        voices = {r.voice for r in spoken}
-        if self.leave_out is not None and self.leave_out not in voices:
-            raise UsageError(f"--leave-out {self.leave_out}: the speakers are {', '.join(sorted(voices))}")
-        known = [r for r in spoken if r.voice != self.leave_out]
-        training = [r for r in known if r.index not in recordings.TEST_INDICES]
+        training = [r for r in spoken if r.index not in recordings.TEST_INDICES]
         train = [r for r in training if r.index not in VALID_INDICES]
         valid = [r for r in training if r.index in VALID_INDICES]
-        test = [r for r in known if r.index in recordings.TEST_INDICES]
-        if self.leave_out is not None:
-            test = [r for r in spoken if r.voice == self.leave_out]
-        return train, valid, lambda: test, facts
+        test = [r for r in spoken if r.index in recordings.TEST_INDICES]
+        return *self._without(train, valid, test), facts
+
+    def _refuse_leaving_out(self) -> None:
+        """Refuse to leave a speaker out where nobody is known, or where that says nothing."""
+        if self.leave_out is None:
+            return
+        why = None
+        if self.own is not None:
+            why = "who speaks in recordings of your own is not known"
+        elif self.dataset == "commands-full":
+            why = "its official split leaves every speaker of the test out already"
+        elif self.classify == "voice":
+            why = "who is left out of the training cannot be recognised with --classify voice"
+        if why:
+            raise UsageError(f"--leave-out {self.leave_out}: {why}; leave it away")
+
+    def _without(
+        self, train: list[Recording], valid: list[Recording], test: list[Recording]
+    ) -> tuple[list[Recording], list[Recording], Callable[[], list[Recording]]]:
+        """Return the parts, or, where a speaker is left out, what the others say and all that this one says.
+
+        Raises:
+            UsageError: nobody has this name.
+        """
+        if self.leave_out is None:
+            return train, valid, lambda: test
+        spoken = sorted([*train, *valid, *test], key=lambda r: (r.unit, r.index, r.name))
+        voices = sorted({r.voice for r in spoken})
+        if self.leave_out not in voices:
+            more = f" and {len(voices) - LISTED:,} more" if len(voices) > LISTED else ""
+            raise UsageError(
+                f"--leave-out {self.leave_out}: the speakers are {', '.join(voices[:LISTED])}{more}."
+                f"{near(self.leave_out, voices)}"
+            )
+        others = [[r for r in part if r.voice != self.leave_out] for part in (train, valid)]
+        return others[0], others[1], lambda: [r for r in spoken if r.voice == self.leave_out]
 
     def prepare(
         self,

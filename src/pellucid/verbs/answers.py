@@ -1,6 +1,7 @@
 """Answers to many inputs: folders and lists become inputs, and a CSV or JSON-lines file keeps the answers.
 
-The file is written line by line, so whoever asks again with the same file goes on where it stopped.
+The file is written line by line, so whoever asks again with the same file goes on where it stopped: each of
+its lines stands for one input that is not asked again.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ import csv
 import io
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import DataError, UsageError
+from pellucid.errors import DataError, PellucidError, UsageError
 from pellucid.task import Answer
 
 STDIN = "-"
 KINDS = (".csv", ".jsonl")
+OTHERS = "holds something else than answers of this network; rename it"
 
 
 def inputs_of(words: Sequence[str], lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
@@ -65,11 +68,16 @@ def files_below(folder: Path, above: set[tuple[int, int]]) -> Iterator[Path]:
 
 
 class Answers:
-    """A file of answers, one a line: ``input, answer, probability``, one column a class, and ``problem``.
+    """A file of answers, one a line: ``input, answer, probability``, those of all classes, and ``problem``.
+
+    In CSV each class has a column: its name, or ``probability of NAME`` where the name is another column's.
+    In JSON lines they are an object, ``probabilities``. An answer in words has no probabilities at all.
 
     Args:
         path: ends in .csv or .jsonl; a file that is there already is gone on with.
-        classes: the names of the classes.
+        classes: the names of the classes; none where an answer is a text.
+    Attributes:
+        before: how many inputs the file has answers to already.
     Raises:
         UsageError: another kind of file, or one with other columns.
     """
@@ -78,29 +86,41 @@ class Answers:
         if path.suffix not in KINDS:
             raise UsageError(f"--out {path}: what is written is {' or '.join(KINDS)}; choose such a name")
         self.path, self.classes = path, list(classes)
-        self.columns = ["input", "answer", "probability", *self.classes, "problem"]
-        self.done = self._begin()
+        self._done = self._begin()
+        self.before = self._done.total()
 
-    def add(self, word: str, answer: Answer | None, problem: str = "") -> None:
-        """Write one line, at once."""
-        chances = list(answer.probabilities.values()) if answer else [None] * len(self.classes)
-        best = max(answer.probabilities.values()) if answer else None
-        values = [printable(word), answer.text if answer else "", best, *chances, printable(problem)]
+    def has(self, word: str) -> bool:
+        """Say whether the file has an answer to this input, and count that answer as given."""
+        there = self._done[printable(word)] > 0
+        self._done[printable(word)] -= there
+        return there
+
+    def add(self, word: str, found: Answer | PellucidError) -> None:
+        """Write one line, at once: the answer, or why there is none."""
+        answer, problem = (found, "") if isinstance(found, Answer) else (Answer(""), printable(str(found)))
+        shares = answer.probabilities
+        row: dict[str, Any] = {"input": printable(word), "answer": answer.text}
+        if self.classes:
+            row |= {"probability": max(shares.values(), default=None), "probabilities": shares}
         with self.path.open("ab") as file:
-            file.write(self._line(values))
+            file.write(self._line(row | {"problem": problem}))
 
-    def _line(self, values: Sequence[Any]) -> bytes:
+    def _line(self, row: dict[str, Any]) -> bytes:
         if self.path.suffix == ".jsonl":
-            row = dict(zip(self.columns, values, strict=True))
             return (json.dumps(row, ensure_ascii=False) + "\n").encode()
-        text = io.StringIO()
-        shown = ["" if v is None else f"{v:.6f}" if isinstance(v, float) else v for v in values]
-        csv.writer(text, lineterminator="\n").writerow(shown)
-        return text.getvalue().encode()
+        shares = row.pop("probabilities", {})
+        problem = row.pop("problem")
+        return _csv_line([*row.values(), *(shares.get(name) for name in self.classes), problem])
 
-    def _begin(self) -> set[str]:
-        """Return the inputs that are answered in the file already, less a line that was cut off."""
-        head = self._line(self.columns) if self.path.suffix == ".csv" else b""
+    def _head(self) -> list[str]:
+        """Return the columns of a CSV file."""
+        own = ["input", "answer", *(["probability"] if self.classes else []), "problem"]
+        named = [f"probability of {name}" if name in own else name for name in self.classes]
+        return [*own[:-1], *named, own[-1]]
+
+    def _begin(self) -> Counter[str]:
+        """Return how often each input is answered in the file already, less a line that was cut off."""
+        head = _csv_line(self._head()) if self.path.suffix == ".csv" else b""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
@@ -109,23 +129,35 @@ class Answers:
             raise UsageError(f"--out {self.path}: cannot be read ({error.strerror})") from error
         whole = content[: content.rfind(b"\n") + 1]
         if whole and not whole.startswith(head):
-            raise UsageError(
-                f"--out {self.path}: holds something else than answers of this network; rename it"
-            )
+            raise UsageError(f"--out {self.path}: {OTHERS}")
         try:
+            found = Counter(self._inputs(whole[len(head) :].decode()))
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(whole or head)
-            return set(self._inputs(whole[len(head) :].decode()))
+            return found
         except OSError as error:
             raise UsageError(f"--out {self.path}: cannot be written ({error.strerror})") from error
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise UsageError(f"--out {self.path}: is not readable as answers; rename it") from error
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise UsageError(f"--out {self.path}: {OTHERS}") from error
 
     def _inputs(self, text: str) -> Iterator[str]:
-        if self.path.suffix == ".jsonl":
-            yield from (json.loads(line)["input"] for line in text.splitlines())
-        else:
+        if self.path.suffix != ".jsonl":
             yield from (row[0] for row in csv.reader(io.StringIO(text)) if row)
+            return
+        for line in text.split("\n")[:-1]:  # not splitlines: a text may hold signs that it takes for ends
+            row = json.loads(line)
+            if [*row.get("probabilities", {})] not in ([], self.classes):
+                raise ValueError("probabilities of other classes")
+            if ("probabilities" in row) != bool(self.classes):
+                raise ValueError("written by another version, or by another kind of network")
+            yield row["input"]
+
+
+def _csv_line(values: Sequence[Any]) -> bytes:
+    text = io.StringIO()
+    shown = ["" if v is None else f"{v:.6f}" if isinstance(v, float) else v for v in values]
+    csv.writer(text, lineterminator="\n").writerow(shown)
+    return text.getvalue().encode()
 
 
 def printable(name: str) -> str:

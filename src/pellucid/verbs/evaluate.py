@@ -6,7 +6,8 @@ This is the only place that opens a test set.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from pellucid.datasets import tokens
 from pellucid.errors import GateFailed, UsageError, near
 from pellucid.explain import inside, robustness
 from pellucid.learners import outputs_of
-from pellucid.verbs import sketching
+from pellucid.verbs import scored, sketching
 from pellucid.verbs.trained import Trained
 
 SURE = "sure_above"  # a score of validation alone: what is needed to answer
@@ -50,7 +51,15 @@ class Evaluation:
 
 
 def evaluate(trained: Trained, *, command: str = "") -> Evaluation:
-    """Test a network on the test set of its task: each sample once; one that plays, in whole games."""
+    """Test a network on the test set of its task: each sample once; one that plays, in whole games.
+
+    The document says of which step its weights are, as a training may go on.
+    """
+    found = _judge(trained, command)
+    return replace(found, document={"step": trained.step, **found.document})
+
+
+def _judge(trained: Trained, command: str) -> Evaluation:
     if trained.task.gives == "actions":
         from pellucid.verbs import games  # drawing is slow to import
 
@@ -129,7 +138,7 @@ class Tested:
     samples: Any = field(repr=False)
     temperature: float = 1.0
 
-    @property
+    @cached_property
     def predicted(self) -> np.ndarray:
         """The answers: ``(N,)`` classes."""
         return self.probabilities.argmax(1)
@@ -140,6 +149,11 @@ class Tested:
         shares = self.probabilities ** (1 / self.temperature)
         return shares / shares.sum(1, keepdims=True)
 
+    @cached_property
+    def doubtful(self) -> np.ndarray:
+        """Whether each label is doubtful: ``(N,)``."""
+        return metrics.doubtful(self.calibrated, self.targets)
+
     def sample(self, index: int) -> np.ndarray:
         """Return one raw sample."""
         return self.samples[torch.tensor([index])][0][0].numpy()
@@ -149,15 +163,26 @@ def tested(trained: Trained) -> Tested:
     """Answer the test set of a classifier once more, to show what is behind the scores that it has.
 
     Raises:
-        UsageError: the run was not evaluated, and its test set stays closed until it is.
+        UsageError: the run was not evaluated, and its test set stays closed until it is; or it was with the
+            weights of another step.
     """
-    found = (trained.run.scores() or {}).get("evaluate")
-    if found is None:
+    found = scored.evaluation(trained.run)
+    if not found:
         raise UsageError("this run was not tested yet; evaluate it first")
+    if found.get("step", trained.step) != trained.step:
+        raise UsageError(
+            f"{trained.run.path.name}: the weights that were tested are those of step {found['step']:,}, and "
+            f"by now it has those of step {trained.step:,}; test it again"
+        )
     test = trained.data().test()
-    logits, targets = outputs_of(trained.network, trained.task, test, trained.facts)
-    temperature = found.get("temperature", {}).get("value", 1.0)
-    return Tested(targets.numpy(), _softmax(logits.numpy()), test, temperature)
+    probabilities, targets = judged(trained, test)
+    return Tested(targets, probabilities, test, found.get("temperature", {}).get("value", 1.0))
+
+
+def judged(trained: Trained, samples: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probabilities ``(N, K)`` of samples, float64, and their true classes ``(N,)``."""
+    logits, targets = outputs_of(trained.network, trained.task, samples, trained.facts)
+    return _softmax(logits.numpy()), targets.numpy()
 
 
 def require(evaluation: Evaluation, gates: Sequence[Gate]) -> None:

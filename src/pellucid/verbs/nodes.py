@@ -112,6 +112,17 @@ def _loss(scene: Scene, target: str, given: str = "1") -> np.generic:
     return np.float32(walk.cross_entropy(changed_scores, _class(scene, target)).value)
 
 
+def _next(scene: Scene, place: str, part: str, given: str = "1") -> np.ndarray:
+    found = scene.choices.scores
+    if not 0 <= whole(place) < len(found):
+        raise UsageError(f"there is no place {place}; expected 0 to {len(found) - 1}")
+    softmax = walk.softmax(changed(found[whole(place)][None], given)[0])
+    terms = {"scores" if name == "logits" else name: value for name, value in vars(softmax).items()}
+    if part not in terms:
+        raise UsageError(f'no part "{part[:40]}".{near(part, terms)} There are: {", ".join(terms)}')
+    return np.asarray(terms[part], np.float32)
+
+
 def _window(scene: Scene, part: str, layer: str, channel: str, position: str = "") -> np.ndarray:
     return np.asarray(getattr(scene.window(layer, whole(channel), index(position)), part))
 
@@ -152,6 +163,7 @@ NODES: dict[str, Callable[..., np.ndarray | np.generic]] = {
     "total": lambda scene, given="1": np.float32(scene.softmax(given).total),
     "largest": lambda scene, given="1": np.float32(scene.softmax(given).largest),
     "probabilities": lambda scene, given="1": scene.softmax(given).probabilities,
+    "next": _next,
     "loss": _loss,
     "loss-gradient": lambda scene, target, given="1": (
         walk.cross_entropy(changed(scene.scores, given), _class(scene, target)).gradient

@@ -75,7 +75,7 @@ def page_of(run: Run, evaluation: Evaluation, drawn: dict[str, bytes]) -> str:
     """Return the report as one HTML page."""
     found = evaluation.document
     shown: dict[str, Any] = {
-        key: found[key] for key in ("scores", "command", "per_class", "confusion") if key in found
+        key: found[key] for key in ("scores", "step", "command", "per_class", "confusion") if key in found
     }
     if "calibration" in found:
         shown["calibration"] = {**found["calibration"], "temperature": found["temperature"]["value"]}

@@ -21,6 +21,7 @@ from pellucid.explain import inside, watching
 from pellucid.explain import walk as walking
 from pellucid.explain import weight as weighing
 from pellucid.explain import window as windows
+from pellucid.verbs.choices import Choices, choices
 from pellucid.verbs.explain import Explanation, explain
 from pellucid.verbs.nodes import NODES, changed, whole
 from pellucid.verbs.predict import VALID, prepared
@@ -99,6 +100,11 @@ class Scene:
         """The network's output, ``(1, K)`` for one that names classes."""
         with torch.no_grad():
             return self.ready.network(self.inputs)
+
+    @cached_property
+    def choices(self) -> Choices:
+        """What a network that writes a sequence chose from, place by place."""
+        return choices(self.ready, self.sample)
 
     @property
     def classes(self) -> list[str]:

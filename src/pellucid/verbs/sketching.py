@@ -24,7 +24,7 @@ from pellucid.errors import UsageError, near
 from pellucid.learners import EVALUATION_BATCH
 from pellucid.run import Run
 from pellucid.task import Data
-from pellucid.verbs import albums
+from pellucid.verbs import albums, scored
 from pellucid.verbs.albums import Album
 from pellucid.verbs.trained import Ready, Trained
 
@@ -240,13 +240,14 @@ def ink(trained: Ready) -> list[dict[str, Any]]:
 
 
 def _judged(ready: Ready) -> dict[str, Any]:
-    """Return what the run's evaluation wrote down; {} where there is none."""
+    """Return what an evaluation of these weights wrote down; {} where there is none."""
     if not isinstance(ready, Trained):
         return {}
-    return _evaluated(ready.run.path, ready.run.path.stat().st_mtime_ns)
+    found = _evaluated(ready.run.path, ready.run.path.stat().st_mtime_ns)
+    return found if found.get("step", ready.step) == ready.step else {}
 
 
 @lru_cache(maxsize=8)
 def _evaluated(path: Path, changed: int) -> dict[str, Any]:
     """Read scores only when the run's directory has changed: a game asks several times a second."""
-    return (Run.open(path).scores() or {}).get("evaluate", {})
+    return scored.evaluation(Run.open(path))

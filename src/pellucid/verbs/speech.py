@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAUSE = (-1.74, 0.36)  # mean and deviation of log seconds between spoken words: benchmarks/speech.py --pauses
+MOST_SEMITONES = 48  # that a melody is moved by: four octaves
 SPREAD = 0.5  # of the learned deviation of a word's length: the middle half is said
 FADE_SECONDS = 0.008  # at both ends of a word, so that nothing clicks
 MOST_SECONDS = 120.0
@@ -111,6 +112,8 @@ def plan(facts: dict[str, Any], request: Request) -> tuple[str, list[Unit]]:
         raise UsageError(f"--voice {voice} cannot {doing}; those who can are {', '.join(able)}")
     if not 0.3 <= request.speed <= 3:
         raise UsageError(f"--speed is {request.speed:g}; 0.3 to 3 is expected, 1 is as learned")
+    if not abs(request.transpose) <= MOST_SEMITONES:
+        raise UsageError(f"--transpose is {request.transpose:g}; at most {MOST_SEMITONES} up or down")
     known = script.vocabulary(facts, voice)
     if request.text is not None:
         return voice, script.words(request.text, known)

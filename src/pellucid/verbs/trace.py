@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +17,7 @@ from torch import nn
 
 from pellucid.device import leave_cores
 from pellucid.errors import RunError, UsageError, near
+from pellucid.task import Task
 from pellucid.verbs import trained
 from pellucid.verbs.nodes import index
 from pellucid.verbs.predict import VALID, raw_sample, stages_of
@@ -84,9 +87,11 @@ class Traced:
         return asdict(self)
 
 
-def trace(scene: Scene, ref: str) -> Traced:
+def trace(scene: Scene, ref: str, flags: Sequence[str] = ()) -> Traced:
     """Compute the tensor of a reference anew and tell everything about the number.
 
+    Args:
+        flags: with which ``pellucid trace`` finds the run.
     Raises:
         UsageError: the reference is of another scene, or there is no such tensor or element.
     """
@@ -98,6 +103,7 @@ def trace(scene: Scene, ref: str) -> Traced:
     values = values.astype(values.dtype.newbyteorder("<"))
     number = _element(values, wanted)
     module, line = made_by(scene.layered, wanted.node)
+    known = wanted.sample.startswith(VALID)
     return Traced(
         ref=full,
         value=None if number is None else number.item(),
@@ -108,24 +114,33 @@ def trace(scene: Scene, ref: str) -> Traced:
         sha256=hashlib.sha256(values.tobytes()).hexdigest(),
         module=module,
         line=line,
-        command=f"pellucid trace '{full}'"
-        + ("" if wanted.sample.startswith(VALID) else " --input drawing.png"),
+        command=shlex.join(
+            ["pellucid", "trace", full, *flags, *(() if known else ("--input", "drawing.png"))]
+        ),
     )
 
 
-def open_scene(reference: Reference, source: str | None = None) -> Scene:
+def open_scene(
+    reference: Reference,
+    source: str | None = None,
+    *,
+    runs: Path = trained.RUNS,
+    kind: type[Task] | None = None,
+) -> Scene:
     """Open the scene of a reference from the disk.
 
     Args:
         source: the file of an input of one's own; a validation sample is found by its number.
+        runs: the directory of the runs.
+        kind: the task's class, for a task that is not one of ours.
     Raises:
         UsageError: no such run, or the file is not the input that the reference names.
         RunError: the run's weights are no longer those of the reference.
     """
     leave_cores()  # as the studio does: sums of other parts may differ in their last bit
     name, step = trained.moment_of(reference.run)
-    path = located(name)
-    ready = trained.open_trained(path, step=step)
+    path = located(name, runs)
+    ready = trained.open_trained(path, kind, step=step)
     weights = fingerprint(path, step)
     if reference.weights not in ("", weights):
         raise RunError(
@@ -143,10 +158,10 @@ def open_scene(reference: Reference, source: str | None = None) -> Scene:
     return Scene(ready, sample, place=place, name=reference.sample, true=true, stages=stages)
 
 
-def located(identifier: str) -> Path:
-    """Return the directory of a run in ``runs/`` or of a released model ("zoo.digits.cnn")."""
+def located(identifier: str, runs: Path = trained.RUNS) -> Path:
+    """Return the directory of a run in ``runs`` or of a released model ("zoo.digits.cnn")."""
     known = {ZOO + name.replace("/", "."): path for name, path in released().items()}
-    mine = {path.parent.name: path.parent for path in trained.RUNS.glob("*/task.json")}
+    mine = {path.parent.name: path.parent for path in runs.glob("*/task.json")}
     every = known | mine
     if identifier not in every:
         raise UsageError(f'no run is called "{identifier}".{near(identifier, every)}')

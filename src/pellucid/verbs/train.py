@@ -22,6 +22,7 @@ from pellucid.task import Task
 from pellucid.verbs.trained import STARTED, check_unchanged, restored, started
 
 LOG_EVERY = 10  # steps between lines of progress.jsonl; every evaluation has a line as well
+MOST_LOGGED = 100_000  # lines but for those: what is read whole, again and again, stays small
 
 
 def train(task: Task, path: str | Path) -> Iterator[Progress]:
@@ -101,8 +102,8 @@ def _steps(
     evaluations = [record for record in records if record.get("scores")]
     progress, saving = None, 0.0
     try:
-        for progress in _until_exhausted(task, learner, start, evaluations):
-            if run is not None and (progress.scores is not None or progress.step % LOG_EVERY == 0):
+        for progress in until_exhausted(task, learner, start, evaluations):
+            if run is not None and is_logged(progress):
                 run.log(progress, {"saving": saving, "memory": device.memory()})
             if run is not None and progress.scores is not None:
                 began = perf_counter()
@@ -117,10 +118,20 @@ def _steps(
         run.finish()
 
 
-def _until_exhausted(
+def is_logged(progress: Progress) -> bool:
+    """Say whether a step has a line in the log: every tenth, of long trainings fewer, and each evaluation."""
+    every = LOG_EVERY * max(1, -(-progress.steps // (LOG_EVERY * MOST_LOGGED)))
+    return progress.scores is not None or progress.step % every == 0
+
+
+def until_exhausted(
     task: Task, learner: Learner, start: int, evaluations: list[dict[str, Any]]
 ) -> Iterator[Progress]:
-    """Yield progress, adding to ``evaluations``, until there is nothing more to hope for."""
+    """Yield progress, adding to ``evaluations``, until there is nothing more to hope for.
+
+    Raises:
+        NonFinite: the training diverged.
+    """
     if _exhausted(task, evaluations):
         return  # it was killed between its last step and the word that it is finished
     for progress in engine.fit(learner, start=start):

@@ -44,9 +44,14 @@ class Ready:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained(Ready):
-    """A network with the run it was read from; a released model is a run too."""
+    """A network with the run it was read from; a released model is a run too.
+
+    Attributes:
+        step: of the training, whose weights these are.
+    """
 
     run: Run
+    step: int
 
     def data(self) -> Data:
         """Return the data of its training.
@@ -97,7 +102,8 @@ def open_trained(
         raise RunError(f"{run.path}: the weights {broken[0]} hold NaN or infinity; train again")
     network = task.model(run.facts)
     network.load_state_dict({name: tensor.to(mine[name].dtype) for name, tensor in weights.items()})
-    return Trained(run=run, task=task, facts=facts, network=network.eval().requires_grad_(False))
+    network.eval().requires_grad_(False)
+    return Trained(run=run, step=saved["step"], task=task, facts=facts, network=network)
 
 
 def check_unchanged(run: Run, data: Data, names: Collection[str] = (), *, advice: str) -> None:
@@ -179,11 +185,20 @@ def copied(trained: Trained) -> Trained:
     """
     path = trained.run.path
     copy = copy_of(path)
+    require_copy(path, copy)
+    return replace(trained, run=Run.open(copy))
+
+
+def require_copy(path: Path, copy: Path) -> None:
+    """Copy a released model, or see that it was copied as it is here now.
+
+    Raises:
+        UsageError: something else lies where the copy would be, such as that of an earlier version.
+    """
     if not copy.exists():
         shutil.copytree(path, copy)
     if (copy / WEIGHTS).read_bytes() != (path / WEIGHTS).read_bytes():
-        raise UsageError(f"{copy} is not a copy of {path}; move it away, or give --no-report")
-    return replace(trained, run=Run.open(copy))
+        raise UsageError(f"{copy} is not a copy of {path}, which may be of another version; move it away")
 
 
 def copy_of(path: Path) -> Path:

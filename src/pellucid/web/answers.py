@@ -39,7 +39,7 @@ class Shortcut:
 
 @router.post("/runs/{run}/predict", response_class=Response)
 async def predict(run: str, request: Request) -> Response:
-    """Answer one input: the bytes of a PNG or JPEG, or JSON with one of sample, text, pixels and strokes.
+    """Answer one input: bytes of a PNG, JPEG, WAV or FLAC, or JSON with a sample, text, pixels or strokes.
 
     pixels are a raw sample as the data hold it; a picture, or the strokes of a pen as ndjson has them, go
     through the task's own reading, whose stages are in the answer.

@@ -24,6 +24,8 @@ from pellucid.task import Task
 from pellucid.web import (
     answers,
     batching,
+    board,
+    commands,
     compare,
     game,
     inside,
@@ -37,6 +39,7 @@ from pellucid.web import (
     sounds,
     trainings,
 )
+from pellucid.web.described import Described
 from pellucid.web.guard import Guard
 from pellucid.web.jobs import Jobs
 from pellucid.web.library import Kept, Library, spare_the_collector
@@ -51,7 +54,7 @@ TICKS_A_BEAT = 5  # each a tenth of a second: twice as many as are looked for
 NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 TITLE = "Pellucid studio"
 GAMES = (game, playing, matches)
-PARTS = (inside, routes, trainings, results, compare, answers, *GAMES, sounds, reference, pages)
+PARTS = (inside, routes, trainings, results, board, compare, answers, *GAMES, sounds, reference, pages)
 
 
 def new_token() -> str:
@@ -76,7 +79,7 @@ def create_app(
         names: further exact values of the Host header, such as "studio.school.example:8765".
     """
     counts: Counter[str] = Counter()
-    app = FastAPI(
+    app = Described(
         title=TITLE,
         version="1",
         docs_url=None,
@@ -87,6 +90,7 @@ def create_app(
     )
     app.state.library = Library(runs, kinds)
     app.state.jobs = Jobs(app.state.library, files)
+    app.state.commands = commands.Commands(app.state.library, files or {})
     app.state.counts = counts
     app.state.token = token
     app.state.closing = False

@@ -101,7 +101,8 @@ def json_object(kind: str, body: bytes) -> dict[str, Any]:
         Refusal: of another type, too large, or not JSON: NaN, a key twice, nested deeper than 64.
     """
     if kind != JSON:
-        raise Refusal(415, "type", f"the body must be {JSON}; pictures are {' or '.join(PICTURES)}")
+        pictures, sounds = " or ".join(PICTURES), "audio/wav or audio/flac"
+        raise Refusal(415, "type", f"the body must be {JSON}; pictures are {pictures}, recordings {sounds}")
     if len(body) > MOST_JSON:
         raise Refusal(413, "large", f"JSON is read up to {MOST_JSON // 2**20} MB")
     try:

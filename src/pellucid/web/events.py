@@ -24,6 +24,7 @@ BETWEEN_STATUS = 5  # looks
 BETWEEN_SIGNS = 75  # looks without an event, after which the connection is kept alive by a comment
 SECONDS_TO_TAKE = 30.0  # for a browser that reads slowly
 MOST_READ = 2**20  # bytes of a log in one look
+LIKELY = 4096  # bytes at a log's end that hold its last line; twice as many, and again, where they do not
 CHECKSUM = re.compile(rb',"crc":"[0-9a-f]{8}"}$')
 
 
@@ -157,13 +158,15 @@ def is_json(data: bytes) -> bool:
         return False
 
 
-def last_line(path: Path, most: int = 4096) -> bytes:
+def last_line(path: Path) -> bytes:
     """Return the last whole line of a log, b"" if there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - most))
-            lines = file.read().split(b"\n")[:-1]
-    except OSError:
-        return b""
-    return lines[-1] if lines and is_json(lines[-1]) else b""
+    most, lines = LIKELY, [b""]
+    with suppress(OSError), path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while True:
+            start = file.seek(max(0, end - most))
+            lines = file.read(end - start).split(b"\n")
+            if start == 0 or len(lines) > 2:  # the first may be cut off
+                break
+            most *= 2
+    return lines[-2] if len(lines) > 1 and is_json(lines[-2]) else b""

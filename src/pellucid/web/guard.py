@@ -2,7 +2,7 @@
 
 Nothing is allowed by path, everything by rule, so a route that is added later is guarded as well:
 
-1. GET, HEAD and POST only, and no WebSocket.
+1. GET and POST only, and no WebSocket.
 2. ``Host`` is exactly an address of this server: a page that rebinds its own name to this machine is refused.
 3. ``Origin``, where a browser sends it, is exactly ``http://HOST``; ``Sec-Fetch-Site`` is not another site's.
 4. POST carries the token: ``Authorization: Bearer TOKEN``. No cookie stands in for it, so no page elsewhere
@@ -37,7 +37,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-METHODS = ("GET", "HEAD", "POST")
+METHODS = ("GET", "POST")
 MOST_REQUESTS = 512  # under way at once, event streams included
 MOST_BODY = 16 * 2**20  # bytes
 SECONDS_FOR_BODY = 30.0
@@ -138,13 +138,13 @@ class Guard:
         self._check_room(kind)
         headers = _headers(scope)
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in DROPPED]
-        if scope["method"] not in METHODS:
-            raise Refusal(405, "method", "only GET, HEAD and POST are served")
         host = headers.get(b"host", b"").decode("latin-1")
         if host not in _addresses(*scope["server"]) and host not in self.names:
             raise Refusal(403, "host", "this name is not the studio's; open the address that it printed")
         _check_site(scope, headers, host)
         self._check_token(scope, headers)
+        if scope["method"] not in METHODS:
+            raise Refusal(405, "method", "only GET and POST are served")
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or (b"transfer-encoding" in headers and b"content-length" in headers):
             raise Refusal(400, "length", "the length of the body is not a number that can be trusted")

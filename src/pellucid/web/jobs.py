@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +25,7 @@ from typing import Any
 import pellucid
 from pellucid.lock import holder, taken
 from pellucid.run import LOCK, Run
+from pellucid.verbs.trained import require_copy
 from pellucid.web.library import RELEASED, Library, is_name, is_run
 from pellucid.web.refusals import Refusal, tellable
 
@@ -98,8 +98,16 @@ class Jobs:
                 os.kill(pid, signal.SIGINT)
 
     def evaluate(self, run: str) -> str:
-        """Start the test of a run and return its identifier; of a released model, that of its copy."""
+        """Start the test of a run and return its identifier; of a released model, that of its copy.
+
+        Raises:
+            Refusal: it is training, so that its weights are still to change.
+        """
         run = self._own(run)
+        if self.trains(run, self.library.path(run)):
+            raise Refusal(
+                409, "running", "this network is still training; pause it, or test it when it is done"
+            )
         place = self._place(run)
         self._work(run, "evaluate", ["evaluate", place, *self._task_of(Run.open(self.library.path(run)))])
         return run
@@ -142,6 +150,11 @@ class Jobs:
                 found[run] = said
         return found
 
+    def task_at_start(self, run: str) -> str | None:
+        """Return the task with which the training of a run was started here."""
+        reference = (self._record(run, "train").get("words") or [None, None])[1]
+        return next((task for task in self.library.tasks() if self._reference(task) == reference), None)
+
     def _work(self, run: str, kind: str, words: list[str]) -> None:
         with self._lock:
             self._require_room()
@@ -181,8 +194,7 @@ class Jobs:
         if not run.startswith(RELEASED):
             return run
         copy = "released-" + run.removeprefix(RELEASED).replace(".", "-")
-        if not (self.library.runs / copy).exists():
-            shutil.copytree(path, self.library.runs / copy)
+        require_copy(path, self.library.runs / copy)
         return copy
 
     def _is_known(self, run: str) -> bool:

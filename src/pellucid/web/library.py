@@ -30,7 +30,7 @@ from pellucid.task import Data, Task
 from pellucid.verbs.evaluate import Tested
 from pellucid.verbs.predict import prepared
 from pellucid.verbs.scene import name_of
-from pellucid.verbs.trained import Trained, moment_of, open_trained, weights_at
+from pellucid.verbs.trained import Trained, moment_of, open_trained, restored, weights_at
 from pellucid.web.refusals import Refusal
 from pellucid.zoo import released
 
@@ -121,6 +121,16 @@ class Library:
     def setting(self, task: str, setting: str) -> Task:
         """Return a setting of a task."""
         return config.setting(self.kind(task), setting)
+
+    def task_of(self, run: str) -> Task:
+        """Return the task of a run, which need not have weights yet.
+
+        Raises:
+            Refusal: there is no run of this name.
+            RunError: it cannot be read.
+        """
+        found = Run.open(self.path(run))
+        return restored(found, self.kinds.get(str(found.task.get("task"))))
 
     def paths(self) -> dict[str, Path]:
         """Return the directories of all runs and released models by identifier."""

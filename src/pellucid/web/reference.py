@@ -41,5 +41,15 @@ def entry(method: str, path: str, route: dict[str, Any]) -> str:
         f"{'' if given.get('required') else ', optional'}</li>"
         for given in route.get("parameters", ())
     )
+    rows += "".join(
+        f"<li><code>{escape(kind)}</code> as the body{_held(body.get('schema', {}))}</li>"
+        for kind, body in route.get("requestBody", {}).get("content", {}).items()
+    )
     text = escape(route.get("description", ""))
     return f"<h3><code>{method.upper()} {escape(path)}</code></h3><p>{text}</p><ul>{rows}</ul>"
+
+
+def _held(schema: dict[str, Any]) -> str:
+    """Return the names that a JSON body may hold."""
+    names = [f"<code>{escape(name)}</code>" for name in schema.get("properties", ())]
+    return f" with {', '.join(names)}" if names else ""

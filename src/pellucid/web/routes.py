@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from pellucid import config, tasks
-from pellucid.task import Task
+from pellucid.task import Data, Task
 from pellucid.verbs import look
 from pellucid.web.guard import cookie_for
 from pellucid.web.library import Library, block, library
@@ -90,14 +90,35 @@ def form(task: str, shelf: Shelf, setting: str = "default") -> dict[str, Any]:
 @router.get("/tasks/{task}/look", tags=["tasks"])
 def look_at(task: str, shelf: Shelf, setting: str = "default") -> dict[str, Any]:
     """Return what `pellucid look` tells of the data, and the names of its pictures."""
-    chosen = shelf.setting(task, setting)
-    return {**look.counts(shelf.data(chosen)), "pictures": list(drawn(shelf, chosen))}
+    return looked(shelf, shelf.setting(task, setting))
+
+
+@router.get("/runs/{run}/look", tags=["runs"])
+def look_at_those_of(run: str, shelf: Shelf) -> dict[str, Any]:
+    """Return the same of the data that a run learned from."""
+    return looked(shelf, shelf.task_of(run))
+
+
+def looked(shelf: Library, task: Task) -> dict[str, Any]:
+    """Return what there is to tell of a task's data."""
+    return {**look.counts(shelf.data(task)), "pictures": list(drawn(shelf, task))}
 
 
 @router.get("/tasks/{task}/look/{picture}.png", tags=["tasks"], response_class=Response)
 def look_picture(task: str, picture: str, shelf: Shelf, setting: str = "default") -> Response:
     """Return one picture of the data."""
-    found = drawn(shelf, shelf.setting(task, setting))
+    return pictured(shelf, shelf.setting(task, setting), picture)
+
+
+@router.get("/runs/{run}/look/{picture}.png", tags=["runs"], response_class=Response)
+def look_picture_of(run: str, picture: str, shelf: Shelf) -> Response:
+    """Return one picture of the data that a run learned from."""
+    return pictured(shelf, shelf.task_of(run), picture)
+
+
+def pictured(shelf: Library, task: Task, picture: str) -> Response:
+    """Return one picture of a task's data."""
+    found = drawn(shelf, task)
     if picture not in found:
         raise Refusal(404, "picture", f"the pictures are {', '.join(found)}")
     return Response(found[picture], media_type="image/png")
@@ -113,25 +134,44 @@ def drawn(shelf: Library, task: Task) -> dict[str, bytes]:
     return shelf.drawn(f"look {task!r}", draw)
 
 
+class Part:
+    """Which samples are asked for."""
+
+    def __init__(
+        self,
+        *,
+        split: Annotated[str, Query(pattern="^(train|valid)$")] = "train",
+        start: Annotated[int, Query(ge=0, le=10**9)] = 0,
+        count: Annotated[int, Query(ge=1, le=MOST_SAMPLES)] = 1,
+    ):
+        self.split, self.start, self.count = split, start, count
+
+
+Asked = Annotated[Part, Depends()]
+
+
 @router.get("/tasks/{task}/samples", tags=["tasks"])
-def samples(
-    task: str,
-    shelf: Shelf,
-    setting: str = "default",
-    split: Annotated[str, Query(pattern="^(train|valid)$")] = "train",
-    start: Annotated[int, Query(ge=0, le=10**9)] = 0,
-    count: Annotated[int, Query(ge=1, le=MOST_SAMPLES)] = 1,
-) -> dict[str, Any]:
+def samples(task: str, shelf: Shelf, part: Asked, setting: str = "default") -> dict[str, Any]:
     """Return raw samples of the training or the validation set as one tensor, with their classes."""
-    data = shelf.data(shelf.setting(task, setting))
-    material = getattr(data, split)
-    if start >= len(material):
-        raise Refusal(404, "sample", f"{split} has {len(material)} samples; start below that")
-    inputs, targets = material[torch.arange(start, min(start + count, len(material)))]
-    ref = f"{task}/{split}:{start}"
+    return sampled(shelf.data(shelf.setting(task, setting)), part, task)
+
+
+@router.get("/runs/{run}/samples", tags=["runs"])
+def samples_of(run: str, shelf: Shelf, part: Asked) -> dict[str, Any]:
+    """Return the same of the data that a run learned from."""
+    return sampled(shelf.data(shelf.task_of(run)), part, run)
+
+
+def sampled(data: Data, part: Part, name: str) -> dict[str, Any]:
+    """Return a part of the data; ``name`` says whose they are."""
+    material = getattr(data, part.split)
+    if part.start >= len(material):
+        raise Refusal(404, "sample", f"{part.split} has {len(material)} samples; start below that")
+    inputs, targets = material[torch.arange(part.start, min(part.start + part.count, len(material)))]
+    ref = f"{name}/{part.split}:{part.start}"
     return {
-        "split": split,
-        "start": start,
+        "split": part.split,
+        "start": part.start,
         "length": len(material),
         "classes": data.facts.get("classes"),
         "inputs": block(inputs.numpy(), f"{ref}/raw"),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from pellucid import media, sound
 from pellucid.datasets import mulaw, script, utterances
 from pellucid.sampling import Draw
+from pellucid.task import Task
 from pellucid.verbs import speech
 from pellucid.web.bodies import body
+from pellucid.web.inside.scenes import Looking
+from pellucid.web.inside.utterances import check_melody, speaking
 from pellucid.web.library import Library, library
 from pellucid.web.refusals import Refusal
 
@@ -20,6 +23,7 @@ TEXTS = ("text", "melody", "voice", "vowel")
 NUMBERS = ("tempo", "transpose", "speed", "temperature", "nucleus")
 MOST_TEXT = 2000  # characters
 Shelf = Annotated[Library, Depends(library)]
+Asked = Annotated[dict[str, Any], Depends(body)]
 
 router = APIRouter(prefix="/api/v1", tags=["answers"])
 
@@ -37,19 +41,13 @@ def voices(run: str, shelf: Shelf) -> dict[str, Any]:
 
 
 @router.post("/runs/{run}/say")
-async def say(run: str, request: Request, shelf: Shelf) -> dict[str, Any]:
+def say(run: str, asked: Asked, look: Looking) -> dict[str, Any]:
     """Say a text or sing a melody: what is heard when, and the WAV file in base64."""
-    from anyio import to_thread
-
-    asked = read(await body(request))
-    return await to_thread.run_sync(said, run, shelf, asked)
-
-
-def said(run: str, shelf: Library, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer with its sound."""
-    trained = speaking(run, shelf)
+    asked = read(asked)
+    trained = speaking(run, look.library)
     draw = Draw(**{name: asked.pop(name) for name in ("temperature", "nucleus", "seed") if name in asked})
-    answer = speech.say(trained, speech.Request(**asked), draw)
+    with look.turn():
+        answer = speech.say(trained, speech.Request(**asked), draw)
     content = sound.wav(sound.Sound(answer.samples, answer.rate_hz))
     return {"answer": answer.to_json(), "wav": base64.b64encode(content).decode("ascii")}
 
@@ -75,43 +73,31 @@ def read(body: dict[str, Any]) -> dict[str, Any]:
     return dict(body)
 
 
-def check_melody(melody: str) -> None:
-    """Let nothing but notes through: on the command line a melody may also be the name of a file.
-
-    Raises:
-        Refusal: these are not notes.
-    """
-    if not all(script.TOKEN.fullmatch(word) for word in melody.split()):
-        raise Refusal(422, "melody", "write the melody like C3:1 E3:0.5 R:1 G3:2")
-
-
 @router.get("/tasks/{task}/samples/{index}.wav", response_class=Response)
 def recording(task: str, index: int, shelf: Shelf, setting: str = "default") -> Response:
     """Return a validation recording as WAV."""
-    chosen = shelf.setting(task, setting)
-    if chosen.takes.kind not in ("sound", "script"):
+    return recorded(shelf, shelf.setting(task, setting), index)
+
+
+@router.get("/runs/{run}/samples/{index}.wav", response_class=Response)
+def recording_of(run: str, index: int, shelf: Shelf) -> Response:
+    """Return a validation recording of the data that a run learned from."""
+    return recorded(shelf, shelf.task_of(run), index)
+
+
+def recorded(shelf: Library, task: Task, index: int) -> Response:
+    """Return a validation recording of a task's data as WAV."""
+    if task.takes.kind not in ("sound", "script"):
         raise Refusal(415, "kind", "the samples of this task are not sounds")
-    data = shelf.data(chosen)
+    data = shelf.data(task)
     if not 0 <= index < len(data.valid):
         raise Refusal(404, "sample", f"expected 0 to {len(data.valid) - 1}")
     import torch
 
     raw = data.valid[torch.tensor([index])][0][0].numpy()
-    if chosen.takes.kind == "sound":
-        content, _ = media.shown(chosen.takes, raw, data.facts)
+    if task.takes.kind == "sound":
+        content, _ = media.shown(task.takes, raw, data.facts)
     else:
         wave = mulaw.decode(raw[utterances.HEADER :][raw[utterances.HEADER :] > 0] - 1)
         content = sound.wav(sound.Sound(wave, int(data.facts["rate_hz"])))
     return Response(content, media_type="audio/wav")
-
-
-def speaking(run: str, shelf: Library) -> Any:
-    """Open a run that speaks.
-
-    Raises:
-        Refusal: it does something else.
-    """
-    trained = shelf.open(run).trained
-    if trained.task.takes.kind != "script":
-        raise Refusal(415, "kind", f"this task takes {trained.task.takes.kind}; only speech is said")
-    return trained

@@ -12,13 +12,14 @@ from pellucid.errors import PellucidError
 from pellucid.media import grid_of
 from pellucid.run import DOCUMENTS, Run
 from pellucid.tasks import network_of
+from pellucid.verbs import scored
 from pellucid.verbs.trained import WEIGHTS
 from pellucid.web.events import last_line
 from pellucid.web.jobs import Jobs
 from pellucid.web.library import RELEASED, Library
 from pellucid.web.refusals import Refusal, tellable
 
-FILES = (*DOCUMENTS, "environment.json", "scores.json")
+FILES = (*DOCUMENTS, "environment.json", "scores.json", WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,11 @@ class Told:
 
     task: str | None
     network: str
-    grid: tuple[int, int] | None
+    grid: tuple[int, ...] | None
     training: dict[str, Any]
     finished: bool
     scores: dict[str, Any]
+    outdated: int | None  # the step whose weights the scores are of, where the run has others by now
 
 
 def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
@@ -39,13 +41,13 @@ def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
     Its status: "running", by whomever; "finished"; "paused", resume goes on; "stopped" before anything was
     saved; "damaged".
     """
-    found = absent(name, {})
+    found = absent(jobs, name, {})
     with suppress(OSError):
         found["created"] = (path / "task.json").stat().st_mtime
     try:
         told = tell(jobs.library, path)
     except PellucidError as error:
-        return {**found, "status": "damaged", "message": tellable(str(error))}
+        return {**found, "task": named(path), "status": "damaged", "message": tellable(str(error))}
     last = json.loads(last_line(path / "progress.jsonl") or b"{}")
     outcomes = jobs.outcomes(name)
     return {
@@ -57,6 +59,7 @@ def summary(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
         "step": last.get("step", 0),
         "steps": steps(told.training, last),
         "scores": told.scores,
+        "outdated": told.outdated,
         "jobs": outcomes,
         "message": next((said["message"] for said in outcomes.values() if "message" in said), None),
     }
@@ -71,30 +74,41 @@ def tell(library: Library, path: Path) -> Told:
 
     def read() -> Told:
         run = Run.open(path)
+        found = scored.evaluation(run)
         return Told(
             task=run.task.get("task"),
             network=network_of(run.task),
             grid=grid(library, run),
             training=run.training,
             finished=run.finished,
-            scores=((run.scores() or {}).get("evaluate") or {}).get("scores", {}),
+            scores=found.get("scores", {}),
+            outdated=scored.outdated(run, found),
         )
 
     whole = (path / "progress.jsonl").exists()
     return library.unchanged(("told", whole), [path / name for name in FILES], read)
 
 
-def absent(name: str, said: dict[str, Any]) -> dict[str, Any]:
+def named(path: Path) -> str | None:
+    """Return what a damaged run's task.json calls its task, if it can be read so far."""
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        name = json.loads((path / "task.json").read_bytes())["task"]
+        return name if isinstance(name, str) else None
+    return None
+
+
+def absent(jobs: Jobs, name: str, said: dict[str, Any]) -> dict[str, Any]:
     """Return the line of a training whose directory is not there yet, or never will be."""
     return {
         "id": name,
-        "task": None,
+        "task": jobs.task_at_start(name) if said else None,
         "network": None,
         "grid": None,
         "status": "running" if said.get("state") == "running" else "stopped",
         "step": 0,
         "steps": None,
         "scores": {},
+        "outdated": None,
         "released": name.startswith(RELEASED),
         "created": None,
         "jobs": {"train": said} if said else {},
@@ -133,8 +147,8 @@ def details(jobs: Jobs, name: str, path: Path) -> dict[str, Any]:
     }
 
 
-def grid(library: Library, run: Run) -> tuple[int, int] | None:
-    """Return the rows and columns of a run's samples that are one grid of bytes; None where they are not."""
+def grid(library: Library, run: Run) -> tuple[int, ...] | None:
+    """Return the shape of a run's samples that are grids of bytes, (H, W) or (H, W, C); None of others."""
     with suppress(Refusal):  # this studio does not have its task
         return grid_of(library.kind(str(run.task.get("task"))).takes, run.facts)
     return None

@@ -13,6 +13,7 @@ from pellucid.errors import PellucidError, UsageError
 from pellucid.task import Task
 from pellucid.verbs.train import with_own_rates
 from pellucid.web.bodies import body
+from pellucid.web.commands import Spoken
 from pellucid.web.events import Stream
 from pellucid.web.jobs import Jobs
 from pellucid.web.library import Library, library
@@ -32,6 +33,7 @@ def jobs(request: Request) -> Jobs:
 
 
 Work = Annotated[Jobs, Depends(jobs)]
+Form = Annotated[dict[str, Any], Depends(body)]
 
 
 @router.get("/runs")
@@ -39,27 +41,42 @@ def list_runs(shelf: Shelf, work: Work) -> list[dict[str, Any]]:
     """List the runs, the trainings that just start or could not, and the released models."""
     starting = work.without_run()  # first: what gets its directory meanwhile is in the other list
     found = {run: summary(work, run, path) for run, path in shelf.paths().items()}
-    return [*(absent(run, said) for run, said in starting.items() if run not in found), *found.values()]
+    return [*(absent(work, run, said) for run, said in starting.items() if run not in found), *found.values()]
 
 
 @router.get("/runs/{run}")
-def read_run(run: str, shelf: Shelf, work: Work) -> dict[str, Any]:
-    """Return all that a run says of itself."""
+def read_run(run: str, shelf: Shelf, work: Work, spoken: Spoken) -> dict[str, Any]:
+    """Return all that a run says of itself, and the commands that ask it."""
     starting = work.without_run()
-    return absent(run, starting[run]) if run in starting else details(work, run, shelf.path(run))
+    if run in starting:
+        return absent(work, run, starting[run])
+    found = details(work, run, shelf.path(run))
+    return found if found["status"] == "damaged" else {**found, "commands": spoken.of(run)}
 
 
 @router.post("/runs", status_code=202)
-def start(asked: Annotated[dict[str, Any], Depends(body)], shelf: Shelf, work: Work) -> dict[str, Any]:
+def start(asked: Form, shelf: Shelf, work: Work, spoken: Spoken) -> dict[str, Any]:
     """Start a training: {"task", "setting", "fields"}; a field that is not given is the setting's."""
+    chosen, words = filled(shelf, asked)
+    stem = f"{asked['task']}-{getattr(chosen, 'network', '')}".rstrip("-")
+    return {"id": work.train(asked["task"], stem, words), "command": spoken.train(asked["task"], words)}
+
+
+@router.post("/command")
+def command(asked: Form, shelf: Shelf, spoken: Spoken) -> dict[str, str]:
+    """Return the command that starts the training of a form, and start nothing."""
+    _, words = filled(shelf, asked)
+    return {"command": spoken.train(asked["task"], words)}
+
+
+def filled(shelf: Library, asked: dict[str, Any]) -> tuple[Task, list[str]]:
+    """Return the task that a filled form means, and the words after its name on a command line."""
     unknown = set(asked) - {"task", "setting", "fields"}
     task, setting, fields = asked.get("task"), asked.get("setting", "default"), asked.get("fields", {})
     if unknown or not isinstance(task, str) or not isinstance(setting, str) or not isinstance(fields, dict):
         raise Refusal(422, "body", 'expected {"task": NAME, "setting": NAME, "fields": {NAME: VALUE}}')
     chosen, words = choose(shelf, task, setting, fields)
-    stem = f"{task}-{getattr(chosen, 'network', '')}".rstrip("-")
-    run = work.train(task, stem, ["--setting", setting, *words])
-    return {"id": run, "command": " ".join(["pellucid", "train", task, "--setting", setting, *words])}
+    return chosen, ["--setting", setting, *words]
 
 
 def choose(shelf: Library, name: str, setting: str, fields: dict[str, Any]) -> tuple[Task, list[str]]:
@@ -133,7 +150,9 @@ async def events(
     def status() -> dict[str, Any]:
         try:
             starting = work.without_run()
-            return absent(run, starting[run]) if run in starting else summary(work, run, shelf.path(run))
+            return (
+                absent(work, run, starting[run]) if run in starting else summary(work, run, shelf.path(run))
+            )
         except (Refusal, PellucidError):
             return {"id": run, "status": "deleted"}
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from pellucid.web.inside import activity, moments, numbers, pad, racing, utterances
+from pellucid.web.inside import activity, moments, numbers, pad, racing, samples, utterances, worse
 
 router = APIRouter()
-for part in (activity, moments, numbers, pad, racing, utterances):
+for part in (activity, moments, numbers, pad, racing, samples, utterances, worse):
     router.include_router(part.router)

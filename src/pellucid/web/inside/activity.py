@@ -49,6 +49,7 @@ def layers(run: str, sample: SampleId, look: Looking) -> dict[str, Any]:
     with look.at(run, sample) as scene:
         found, calls = [], {}  # type: ignore[var-annotated]
         modules = dict(scene.layered.named_modules())
+        axes = _axes(scene)
         for each in scene.activations:
             call = calls[each.name] = calls.get(each.name, 0) + 1
             end = each.name if call == 1 else f"{each.name}:{call}"
@@ -62,6 +63,7 @@ def layers(run: str, sample: SampleId, look: Looking) -> dict[str, Any]:
                     "channels": _channels(modules[each.name], each.before),
                     "from": list(each.before.shape[1:]),
                     "shape": list(each.after.shape[1:]),
+                    "axis": axes[each.name],
                     "minimum": float(each.after.min()),
                     "mean": float(each.after.mean()),
                     "maximum": float(each.after.max()),
@@ -71,7 +73,8 @@ def layers(run: str, sample: SampleId, look: Looking) -> dict[str, Any]:
                     "before": shown(scene, f"before:{end}") if small and bends else None,
                 }
             )
-        return {"input": shown(scene, "input"), "layers": found, "sample": scene.name, "true": scene.true}
+        told = {"sample": scene.name, "true": scene.true, "classes": scene.classes}
+        return {"input": shown(scene, "input"), "layers": found, **told}
 
 
 @router.get("/runs/{run}/tensor")
@@ -97,14 +100,14 @@ def exciting(
 
         def search() -> inside.Excited:
             images, _ = scene.ready.task.prepare(raw, facts=scene.ready.facts)
-            return inside.exciting(scene.layered, images, layer)
+            return inside.exciting(scene.layered, images, layer, axis=1 + _axes(scene).get(layer, 0))
 
         found = look.excited.get((scene.place, layer), search)
         if unit >= len(found.units):
             raise Refusal(422, "unit", f"this layer has the units 0 to {len(found.units) - 1}, not {unit}")
         places = found.indices[unit]
         return {
-            "images": block(raw[places].numpy(), scene.ref("exciting")),
+            "place": scene.place,
             "samples": [f"valid:{place}" for place in places],
             "targets": targets[places].tolist(),
             "activations": found.activations[unit].tolist(),
@@ -208,6 +211,22 @@ def touches(
             "edges": found.edges,
             "agrees": found.agrees,
         }
+
+
+def _axes(scene: Scene) -> dict[str, int]:
+    """Return on which axis of its output, the batch left out, each layer has its units.
+
+    It is the first, but the last behind layers that have their channels after time, as what reads words has.
+    """
+    found, last = {}, False
+    modules = dict(scene.layered.named_modules())
+    for each in scene.activations:
+        if (side := _channels(modules[each.name], each.before)) is not None:
+            last = side == "last"
+        elif each.before.dtype.kind == "i":
+            last = True
+        found[each.name] = 1 if last and each.after.ndim == 3 else 0
+    return found
 
 
 def _channels(module: nn.Module, before: np.ndarray) -> str | None:

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from fastapi import APIRouter, Query
 
 from pellucid.explain import walk
 from pellucid.verbs import normalised
-from pellucid.verbs.nodes import OWN_RATE, changed, index
+from pellucid.verbs.nodes import OWN_RATE, changed, index, number
 from pellucid.verbs.scene import Scene
 from pellucid.verbs.trace import Reference, trace
+from pellucid.web.commands import Spoken
 from pellucid.web.inside.scenes import Class, Looking, SampleId, chosen, shown
 from pellucid.web.library import block
 from pellucid.web.refusals import Refusal
 
 MOST_TESTED = 2000  # validation images of one accuracy
+MOST_DEVIATION = 100
 HISTOGRAM = 2000  # training images of the histogram
 MOST_LINE = 2**17  # moments of one channel
+MOST_NEXT = 64  # of what may come next
+MOST_BEFORE = 40  # of what came before it
 MOST_CHAIN = 2**16  # products of one gradient that are sent
 
 router = APIRouter(prefix="/api/v1", tags=["inside"])
 Changed = Annotated[str, Query(max_length=500, description="temperature;class=score;... such as 2;3=4.5")]
 Numbers = Annotated[str, Query(max_length=80, pattern=r"^(\d+(,\d+)*)?$")]
-Finite = Annotated[float, Query(allow_inf_nan=False)]
+Channels = Annotated[str, Query(max_length=200, description="a number for each channel: 0.49,0.48,0.45")]
 
 
 @router.get("/runs/{run}/pixels")
@@ -43,23 +48,29 @@ def pixels(run: str, sample: SampleId, look: Looking) -> dict[str, Any]:
         }
     data = look.library.data(scene.ready.task)
     raw, _ = data.train[torch.arange(min(HISTOGRAM, len(data.train)))]
-    counts = torch.bincount(raw.flatten().long(), minlength=256) if raw.dtype == torch.uint8 else None
-    return found | {"histogram": None if counts is None else counts.tolist(), "images": len(raw)}
+    if raw.dtype != torch.uint8:
+        return found | {"histogram": None, "images": len(raw)}
+    channels = raw.reshape(-1, len(mean)).T.long()  # in colour they are the last axis
+    counts = [torch.bincount(each, minlength=256).tolist() for each in channels]
+    return found | {"histogram": counts, "images": len(raw)}
 
 
 @router.get("/runs/{run}/normalised")
 def accuracy(
     run: str,
-    mean: Annotated[float, Query(ge=-10, le=10)],
-    deviation: Annotated[float, Query(gt=0, le=100)],
+    mean: Channels,
+    deviation: Channels,
     look: Looking,
     count: Annotated[int, Query(ge=1, le=MOST_TESTED)] = 500,
 ) -> dict[str, Any]:
     """Return the scores on validation images that are normalised in another way than in training."""
+    means, deviations = ([number(part) for part in each.split(",")] for each in (mean, deviation))
+    if not all(0 < each <= MOST_DEVIATION for each in deviations):
+        raise Refusal(422, "deviation", f"deviation is {deviation}; expected above 0, to {MOST_DEVIATION}")
     with look.at(run, "valid:0") as scene:
         valid = look.library.data(scene.ready.task).valid
         raw, targets = valid[torch.arange(min(count, len(valid)))]
-        return normalised.scores(scene.ready, raw, targets, mean, deviation)
+        return normalised.scores(scene.ready, raw, targets, means, deviations)
 
 
 @router.get("/runs/{run}/softmax")
@@ -81,6 +92,38 @@ def softmax(
                 "probabilities": loss.curve_probabilities.tolist(),
                 "losses": loss.curve_losses.tolist(),
             },
+        }
+
+
+@router.get("/runs/{run}/next")
+def following(
+    run: str,
+    sample: SampleId,
+    look: Looking,
+    place: Annotated[int, Query(ge=0, le=10**6)] = 0,
+    temperature: Annotated[float, Query(gt=0, le=100)] = 1.0,
+    count: Annotated[int, Query(ge=1, le=MOST_NEXT)] = 10,
+) -> dict[str, Any]:
+    """Return softmax term by term over what may come at one place of what the network writes.
+
+    ``listed`` are the most probable and what came; the blocks hold their elements of the tensors, in order.
+    """
+    with look.at(run, sample) as scene:
+        found, given = scene.choices, f"next:{place}:{{}}:{temperature!r}"
+        chances = scene.tensor(given.format("probabilities"))
+        listed = np.argsort(-chances, kind="stable")[:count].tolist()
+        came = found.came[place]
+        listed += [came] if came not in listed else []
+        terms = ("scores", "shifted", "exponentials", "probabilities")
+        return {
+            "place": place,
+            "places": len(found.came),
+            "of": len(chances),
+            "before": [found.name(each) for each in found.came[max(0, place - MOST_BEFORE) : place]],
+            "came": came,
+            "listed": [{"index": index, "name": found.name(index)} for index in listed],
+            **{name: shown(scene, given.format(name), listed) for name in terms},
+            **{name: shown(scene, given.format(name)) for name in ("largest", "total")},
         }
 
 
@@ -183,14 +226,14 @@ def walked(
 
 
 @router.get("/trace")
-def traced(ref: Annotated[str, Query(max_length=800)], look: Looking) -> dict[str, Any]:
+def traced(ref: Annotated[str, Query(max_length=800)], look: Looking, spoken: Spoken) -> dict[str, Any]:
     """Compute the tensor of a reference anew and tell everything about the number."""
     wanted = Reference.read(ref)
     opened = look.library.open(wanted.run)
     if wanted.weights not in ("", opened.sha8):
         raise Refusal(409, "weights", f"the weights are {opened.sha8} now, not {wanted.weights}")
     with look.at(wanted.run, wanted.sample) as scene:
-        return trace(scene, ref).to_json()
+        return trace(scene, ref, spoken.where(wanted.run)).to_json()
 
 
 def _element(scene: Scene, node: str, at: tuple[int, ...]) -> str:

@@ -79,7 +79,7 @@ def own_race(
     """
     with look.turn():
         opened = look.library.open(run)
-        plane, where, heights = look.excited.get(
+        plane, where, heights, samples = look.excited.get(
             (opened.id, opened.sha8, "plane"), lambda: _plane(opened, look)
         )
         ref = f"{opened.id}@{opened.sha8}/plane"
@@ -88,18 +88,18 @@ def own_race(
         "learning_rates": dict(where.learning_rates),
         "training": block(plane.path, f"{ref}/training"),
         "share": plane.share,
-        "samples": OWN_SAMPLES,
+        "samples": samples,
     }
 
 
-def _plane(opened: Opened, look: Scenes) -> tuple[landscape.Plane, Surface, Heights]:
-    """Return the plane of a network, its surface and the heights on it."""
+def _plane(opened: Opened, look: Scenes) -> tuple[landscape.Plane, Surface, Heights, int]:
+    """Return the plane of a network, its surface, the heights on it, and on how many samples."""
     ready = opened.trained
     network = copy.deepcopy(ready.network)
     size = sum(parameter.numel() for parameter in network.parameters())
-    inputs, targets = ready.task.prepare(
-        *look.library.data(ready.task).train[torch.arange(OWN_SAMPLES)], facts=ready.facts
-    )
+    train = look.library.data(ready.task).train
+    samples = min(OWN_SAMPLES, len(train))
+    inputs, targets = ready.task.prepare(*train[torch.arange(samples)], facts=ready.facts)
     if size > MOST_PARAMETERS or not isinstance(inputs, torch.Tensor):
         said = f"races are run on networks of one input and up to {MOST_PARAMETERS:,} parameters"
         raise Refusal(422, "large", said)
@@ -112,7 +112,7 @@ def _plane(opened: Opened, look: Scenes) -> tuple[landscape.Plane, Surface, Heig
         inputs,
         lambda outputs: ready.task.loss(outputs, targets, ready.facts),  # type: ignore[arg-type]
     )
-    return plane, where, grid(where, points=OWN_POINTS)
+    return plane, where, grid(where, points=OWN_POINTS), samples
 
 
 def raced(

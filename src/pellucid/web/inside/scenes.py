@@ -98,9 +98,10 @@ SampleId = Annotated[str, Query(max_length=80, description="valid:12, or the id 
 Class = Annotated[int | None, Query(ge=0, le=10**6, description="the true class, or the answer")]
 
 
-def shown(scene: Scene, node: str) -> dict[str, Any]:
-    """Return a tensor of a scene as a block."""
-    return block(scene.tensor(node), scene.ref(node))
+def shown(scene: Scene, node: str, elements: list[int] | None = None) -> dict[str, Any]:
+    """Return a tensor of a scene as a block; of a vector only the ``elements``, if they are given."""
+    tensor = scene.tensor(node)
+    return block(tensor if elements is None else tensor[elements], scene.ref(node))
 
 
 def chosen(scene: Scene, target: int | None) -> int:

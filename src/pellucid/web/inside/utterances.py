@@ -9,13 +9,13 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query
 
 from pellucid import sound
-from pellucid.datasets import mulaw
+from pellucid.datasets import mulaw, script
 from pellucid.sampling import Draw
 from pellucid.verbs import speech
 from pellucid.verbs.utterance import Utterance, utter
-from pellucid.web import sounds
 from pellucid.web.inside.scenes import Looking, Scenes
-from pellucid.web.library import block
+from pellucid.web.library import Library, block
+from pellucid.web.refusals import Refusal
 
 MOST_TEXT = 80  # characters: one word or one note
 MOST_SOFTMAXES = 64  # of one answer, 256 KB
@@ -40,7 +40,7 @@ class Wanted:
         nucleus: Finite = 1.0,
         seed: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     ):
-        sounds.check_melody(melody or "")
+        check_melody(melody or "")
         self.request = speech.Request(text=text, melody=melody, voice=voice, vowel=vowel, speed=speed)
         self.draw = Draw(temperature=temperature, nucleus=nucleus, seed=seed)
 
@@ -92,9 +92,31 @@ def softmaxes(
 def drawn(run: str, asked: Wanted, look: Scenes) -> tuple[str, Utterance]:
     """Return an utterance, drawn once, and the words in which its numbers name their origin."""
     with look.turn():
-        sounds.speaking(run, look.library)
+        speaking(run, look.library)
         opened = look.library.open(run)
         key = (opened.id, opened.sha8, asked.request, asked.draw)
         found = look.utterances.get(key, lambda: utter(opened.trained, asked.request, asked.draw))
     how = f"temperature {found.draw.temperature:g}, nucleus {found.draw.nucleus:g}, seed {found.draw.seed}"
     return f"({opened.id}@{opened.sha8}, {found.voice}: {found.name}, {how})", found
+
+
+def check_melody(melody: str) -> None:
+    """Let nothing but notes through: on the command line a melody may also be the name of a file.
+
+    Raises:
+        Refusal: these are not notes.
+    """
+    if not all(script.TOKEN.fullmatch(word) for word in melody.split()):
+        raise Refusal(422, "melody", "write the melody like C3:1 E3:0.5 R:1 G3:2")
+
+
+def speaking(run: str, shelf: Library) -> Any:
+    """Open a run that speaks.
+
+    Raises:
+        Refusal: it does something else.
+    """
+    trained = shelf.open(run).trained
+    if trained.task.takes.kind != "script":
+        raise Refusal(415, "kind", f"this task takes {trained.task.takes.kind}; only speech is said")
+    return trained

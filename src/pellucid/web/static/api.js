@@ -22,6 +22,11 @@ export function address(...parts) {
   return [ROOT, ...parts.map((part) => encodeURIComponent(String(part)))].join("/");
 }
 
+/** The address of data: those that the run learned from, or of the task's default setting where no run is chosen. */
+export function data({ task, run }, ...parts) {
+  return run ? address("runs", run.id, ...parts) : address("tasks", task.name, ...parts);
+}
+
 /** Ask. @param {string} where from {@link address} @param {Record<string, any>} [query] */
 export async function get(where, query = {}, { signal } = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
@@ -39,6 +44,7 @@ export async function post(where, body = {}, { signal } = {}) {
 export const api = {
   ApiError,
   address,
+  data,
   get,
   post,
   decode,
@@ -46,12 +52,13 @@ export const api = {
   runs: () => get(address("runs")),
   run: (run) => get(address("runs", run)),
   form: (task, setting) => get(address("tasks", task, "form"), { setting }),
-  look: (task) => get(address("tasks", task, "look")),
-  samples: (task, query) => get(address("tasks", task, "samples"), query),
+  look: (context) => get(data(context, "look")),
+  samples: (context, query) => get(data(context, "samples"), query),
   start: (task, setting, fields) => post(address("runs"), { task, setting, fields }),
+  command: (task, setting, fields) => post(address("command"), { task, setting, fields }),
   act: (run, verb, body = {}) => post(address("runs", run, verb), body),
   scores: (run) => get(address("runs", run, "scores")),
-  cell: (run, truth, predicted) => get(address("runs", run, "cell", truth, predicted)),
+  cell: (run, truth, predicted, query) => get(address("runs", run, "cell", truth, predicted), query),
   predict: (run, body, options) => post(address("runs", run, "predict"), body, options),
   events,
 };

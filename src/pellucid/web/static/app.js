@@ -60,14 +60,15 @@ async function draw(mine) {
   rewrite(place);
   toggleSide(false);
   const task = known.tasks.find((one) => one.name === place.task) ?? null;
-  const focused = document.activeElement?.dataset?.key;
+  const held = document.activeElement;
   let run = null;
   if (task && place.run) {
     try {
       run = await api.run(place.run);
     } catch (error) {
-      if (mine === turn) settle(failure(error, () => show()), task, null);
-      return;
+      if (mine !== turn) return;
+      settle(failure(error, () => show()), task, null);
+      return refocus(held);
     }
   }
   const views = task ? await all() : [];
@@ -80,9 +81,9 @@ async function draw(mine) {
   }
   const article = h("article", { class: `view view-${view?.id ?? "none"}` });
   settle(article, task, run, fitting, view);
-  document.querySelector(`[data-key="${focused}"]`)?.focus();
-  if (!view) return put(article, h("h1", {}, NAMES[place.step]), nothing(task, run));
-  if (task) put(article, h("h1", { tabindex: "-1" }, view.title), view.lead ? h("p", { class: "lead" }, view.lead) : null);
+  if (task) put(article, h("h1", { tabindex: "-1" }, view?.title ?? NAMES[place.step]), view?.lead ? h("p", { class: "lead" }, view.lead) : null);
+  refocus(held);
+  if (!view) return article.append(nothing(task, run));
   const room = h("div", { class: "room" });
   if (run && view.step === "explain") article.append(momentBar(run, place.query.at, latest((step) => go(step))) ?? "");
   article.append(room);
@@ -97,6 +98,12 @@ async function draw(mine) {
     context(task, run).setState({ at: step });
     await mount(mine, view, room, task, run);
   }
+}
+
+/** Put the focus back on what had it, or on the heading where that is gone. @param {Element|null} held */
+function refocus(held) {
+  document.querySelector(`[data-key="${held?.dataset?.key}"]`)?.focus();
+  if (held !== document.body && document.activeElement === document.body) (part.main.querySelector("h1[tabindex]") ?? part.main).focus();
 }
 
 async function mount(mine, view, room, task, run) {

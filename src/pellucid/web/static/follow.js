@@ -5,24 +5,21 @@
  * @property {number[]} steps @property {number[]} losses @property {number[]} rates @property {number[]} epochs
  * @property {{step: number, scores: Record<string, {value, low, high, n}>, layers: Record<string, any>|null, line: number}[]} evaluations
  * @property {{step: number, seconds: number, evaluating: number}[]} times
- * @property {number|null} bad the first step whose loss is not a number
  */
 
 /** @returns {Log} */
 export function emptyLog() {
-  return { steps: [], losses: [], rates: [], epochs: [], lines: [], evaluations: [], times: [], bad: null };
+  return { steps: [], losses: [], rates: [], epochs: [], lines: [], evaluations: [], times: [] };
 }
 
 /** Add a line of progress.jsonl; one that is there already is not added twice. */
 export function addProgress(log, line, id) {
   if (log.lines.length && id <= log.lines.at(-1)) return;
-  const loss = typeof line.loss === "number" ? line.loss : NaN; // JSON has no NaN: it comes as a word or as null
   log.lines.push(id);
   log.steps.push(line.step);
-  log.losses.push(loss);
+  log.losses.push(line.loss);
   log.rates.push(line.learning_rate);
   log.epochs.push(line.epoch);
-  if (log.bad === null && !Number.isFinite(loss)) log.bad = line.step;
   if (line.scores) log.evaluations.push({ step: line.step, scores: line.scores, layers: line.layers ?? null, line: id });
 }
 
@@ -31,7 +28,6 @@ export function rewind(log, lines) {
   const kept = log.lines.findLastIndex((id) => id <= lines) + 1;
   for (const name of ["steps", "losses", "rates", "epochs", "lines"]) log[name].length = kept;
   log.evaluations = log.evaluations.filter(({ line }) => line <= lines);
-  log.bad = log.steps.find((_, i) => !Number.isFinite(log.losses[i])) ?? null;
 }
 
 /** Add a line of speed.jsonl. */

@@ -59,17 +59,6 @@ export function changes(fields, form) {
   return found;
 }
 
-/** The same training as a command. */
-export function command(task, setting, fields, changed) {
-  const words = Object.entries(changed).map(([name, value]) => {
-    const { flag } = fields.find((field) => field.name === name);
-    if (typeof value === "boolean") return value ? flag : flag.replace("--", "--no-");
-    return `${flag} ${value === null ? "None" : Array.isArray(value) ? value.join(" ") : value}`;
-  });
-  const chosen = setting === "default" ? [] : [`--setting ${setting.replaceAll("_", "-")}`];
-  return ["pellucid train", task, ...chosen, ...words].join(" ");
-}
-
 /** Mark the field that a refusal names by its flag or its name, and move there. */
 export function refuse(form, fields, message) {
   clear(form);

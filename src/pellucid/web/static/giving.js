@@ -1,7 +1,8 @@
 /** How a person gives something, by the kind that a task takes. A new kind is a line in KINDS. */
 import { h, put, section } from "./dom.js";
 import "./elements/p-pad.js";
-import { button, latest } from "./lens.js";
+import { anyUnseen, button, latest } from "./lens.js";
+import { failure } from "./problem.js";
 import { recorder } from "./speaking.js";
 
 const PICTURES = ["image/png", "image/jpeg"];
@@ -12,16 +13,12 @@ const KINDS = { image: picture, drawing, text, sound, game: match };
 export function giving(context, ask) {
   const { takes } = context.task;
   const own = KINDS[takes]?.(ask, context);
-  const known = h("button", { type: "button", class: "quiet", onclick: () => random(context, ask) }, "Take one that it did not train on");
+  const trouble = h("div", {});
+  const take = () => anyUnseen(context).then((index) => (put(trouble), ask({ sample: `valid:${index}` })), (error) => put(trouble, failure(error)));
+  const known = h("button", { type: "button", class: "quiet", onclick: take }, "Take one that it did not train on");
   const help = "It goes through the very function that prepared the training samples, so nothing differs between training and use.";
   const none = own ? null : h("p", {}, `This task takes ${takes}; give it one with pellucid predict in a terminal.`);
-  return section("Give it something", help, own ?? none, h("p", { class: "row" }, known));
-}
-
-/** A sample of the validation part, another one each time. */
-async function random(context, ask) {
-  const found = await context.api.samples(context.task.name, { split: "valid", start: 0, count: 1 });
-  await ask({ sample: `valid:${Math.floor(Math.random() * found.length)}` });
+  return section("Give it something", help, own ?? none, h("p", { class: "row" }, known), trouble);
 }
 
 function picture(ask) {

@@ -9,6 +9,7 @@ export const layers = view("layers", "explain", "Layers", "What each layer makes
 export const kernel = view("kernel", "explain", "Kernel walk", "A convolution slides a small window over its input; at each place it multiplies and adds. Walk with it.");
 export const sampling = view("sampling", "explain", "Sample by sample", "A network that speaks draws one number after another, thousands a second. Here it does so as slowly as you like.");
 export const softmax = view("softmax", "explain", "Softmax and loss", "How scores become probabilities, and probabilities a loss. Move a score and watch.");
+export const next = view("next", "explain", "Next piece", "A network that writes chooses one piece after another. Here is what it chose from, at every place.");
 export const why = view("why", "explain", "Why", "Where did it look? Four methods, and a test of each: a map that is the same for a network with random weights explains nothing.");
 export const play = view("play", "use", "Play", "Draw a word against the clock. The network says what it sees while the ink appears.");
 export const match = view("match", "use", "Play it yourself", "The same game from the same seed: play it, hand it to the network at any moment, and take it over again.");

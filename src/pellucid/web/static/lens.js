@@ -12,6 +12,12 @@ export function runOf({ task, run, runs }) {
   return mine.find((one) => one.released) ?? mine[0] ?? null;
 }
 
+/** The number of some sample of the validation part, another one each time. @param {any} context */
+export async function anyUnseen(context) {
+  const { length } = await context.api.samples(context, { split: "valid", start: 0, count: 1 });
+  return Math.floor(Math.random() * length);
+}
+
 /**
  * One matrix of a block: channel ``channel`` of (C, H, W), the whole of (H, W), or a vector laid out in rows.
  * @param {{shape: number[], ref: string}} block

@@ -9,9 +9,12 @@ export function nearest(steps, at) {
 
 /** A run as it was at the step of the address; as it is, where none is said. */
 export function momentOf(run, at) {
-  const step = at && run ? nearest(run.snapshots, Number(at)) : null;
+  const step = meant(run?.snapshots, at);
   return step === null ? run : { ...run, id: `${run.id}~${step}` };
 }
+
+/** The kept moment of an address; none where it says no number. */
+const meant = (steps, at) => (at && Number.isFinite(Number(at)) ? nearest(steps, Number(at)) : null);
 
 /**
  * A slider through the moments of a run and, at its end, the weights that it kept.
@@ -20,14 +23,15 @@ export function momentOf(run, at) {
 export function momentBar(run, at, onchange) {
   const steps = run.snapshots ?? [];
   if (steps.length < 2) return null;
-  const chosen = at ? steps.indexOf(nearest(steps, Number(at))) : steps.length;
+  const step = meant(steps, at);
+  const chosen = step === null ? steps.length : steps.indexOf(step);
   const said = h("output", { class: "tick" });
   const input = h("input", { type: "range", min: 0, max: steps.length, step: 1, value: chosen, "data-key": "moment", "aria-label": "moment of the training" });
   const say = () => {
-    const step = steps[Number(input.value)];
-    said.textContent = step === undefined ? "the weights that the run kept" : `after step ${step}`;
+    const here = steps[Number(input.value)];
+    said.textContent = here === undefined ? "the weights that the run kept" : `after step ${here}`;
     input.setAttribute("aria-valuetext", said.textContent);
-    return step ?? null;
+    return here ?? null;
   };
   input.addEventListener("input", () => onchange(say()));
   say();

@@ -4,7 +4,7 @@ const GROUPED = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /**
  * Write a number. Formats: "int" 10,000; "percent2" 99.62 %; "points2" the same
- * without the sign; "3" three decimals; "MB" of a number of bytes; "g4" four significant figures;
+ * without the sign; "3" three decimals; "MB" of a number of bytes; "time" of seconds; "g4" four significant figures;
  * "auto" whole numbers as they are, others with four significant figures; "exact" every digit.
  * @param {number|null|undefined} value
  * @param {string} [style]
@@ -15,6 +15,7 @@ export function written(value, style = "auto") {
   if (!Number.isFinite(value)) return value > 0 ? "infinite" : "minus infinite";
   if (style === "exact") return minus(String(value));
   if (style === "MB") return minus(GROUPED.format(value / 2 ** 20)) + "\u00a0MB";
+  if (style === "time") return duration(value);
   if (style === "int") return minus(GROUPED.format(value));
   if (style.startsWith("percent")) return minus((100 * value).toFixed(Number(style.slice(7) || 1))) + "\u00a0%";
   if (style.startsWith("points")) return minus((100 * value).toFixed(Number(style.slice(6) || 1)));
@@ -27,6 +28,7 @@ export function written(value, style = "auto") {
 export function rounding(style = "auto") {
   if (style === "exact") return "not rounded";
   if (style === "MB") return "shown in units of 1,048,576 bytes";
+  if (style === "time") return "shown in seconds, minutes or hours";
   if (style === "int") return "shown as a whole number";
   if (/^(percent|points)/.test(style)) return `times 100, rounded to ${style.replace(/\D/g, "") || 1} decimals`;
   if (/^\d+$/.test(style)) return `rounded to ${style} decimals`;

@@ -7,10 +7,12 @@
 import { runOf } from "./lens.js";
 
 /** @type {Rule} */
-const opens = ({ run }) => Boolean(run) && run.status !== "damaged";
+const damaged = ({ run }) => run?.status === "damaged";
+/** @type {Rule} */
+const opens = (what) => Boolean(what.run) && !damaged(what);
 /** Its answer is a score for each class, of which softmax makes probabilities. @type {Rule} */
 const classes = ({ task }) => task.gives === "classes";
-/** A sample is one grid of bytes. @type {Rule} */
+/** A sample is a grid of bytes, or one for each colour. @type {Rule} */
 const grid = ({ run }) => Boolean(run?.grid);
 /** The network sees drawings as pixels, and not as strokes. @type {Rule} */
 const bitmaps = (what) => takes("drawing")(what) && what.run?.network === "cnn";
@@ -28,6 +30,8 @@ const OFFERED = {
   pixels: meant(grid),
   flatten: meant(takes("image")),
   graph: meant(),
+  damaged,
+  start: (what) => !damaged(what),
   watch: opens,
   gradient: meant(classes),
   scores: opens,
@@ -40,6 +44,7 @@ const OFFERED = {
   layers: opens,
   kernel: opens,
   softmax: all(opens, classes),
+  next: all(opens, takes("text"), ({ task }) => task.gives === "text"),
   why: all(opens, classes, any(takes("image"), bitmaps)),
   play: all(opens, takes("drawing")),
   match: all(opens, takes("game")),

@@ -12,8 +12,17 @@ const MARKS = { running: "\u25b6", paused: "\u2016", finished: "", stopped: "\u2
  */
 export function drawSide(side, known, place) {
   const focused = document.activeElement?.dataset?.key;
-  put(side, h("h2", {}, "Tasks"), h("ul", { class: "tasks" }, known.tasks.map((task) => item(task, known.runs, place))));
+  const names = known.tasks.map(({ name }) => name);
+  const lost = known.runs.filter(({ task }) => !names.includes(task));
+  put(side, h("h2", {}, "Tasks"), h("ul", { class: "tasks" }, known.tasks.map((task) => item(task, known.runs, place))), lost.length ? without(lost) : null);
   side.querySelector(`[data-key="${focused}"]`)?.focus();
+}
+
+/** Runs that stand under no task: no task can be read, or this studio does not have it. */
+function without(runs) {
+  const said = ({ task, status, message }) => message ?? (task ? `its task ${task} is not one of this studio's; start it with --task FILE.py` : status);
+  const items = runs.map((run) => h("li", {}, h("span", { class: "name" }, run.id), h("small", {}, said(run))));
+  return [h("h2", {}, "Runs without a task"), h("ul", { class: "runs strays" }, items)];
 }
 
 function item(task, runs, place) {
@@ -37,7 +46,7 @@ function runItem(run, place) {
   return h(
     "li",
     {},
-    h("a", { href: format({ ...place, run: run.id, step, view, query: {} }), "aria-current": on ? "true" : null, "data-key": `run-${run.id}` },
+    h("a", { href: format({ ...place, run: run.id, step, view, query: {} }), "aria-current": on ? "true" : null, "data-key": `run-${run.id}`, title: run.message },
       h("span", { class: "name" }, name),
       h("small", {}, MARKS[run.status] ? h("span", { "aria-hidden": "true" }, MARKS[run.status] + " ") : null, state, run.network ? ` \u00b7 ${run.network}` : ""),
     ),
@@ -51,5 +60,8 @@ function figure(run) {
     return h("progress", { max: run.steps, value: run.step, "aria-label": `${run.id}: steps done` });
   }
   const accuracy = run.scores?.accuracy;
-  return accuracy ? h("small", { class: "numbers" }, number(accuracy.value, `${run.id}/scores.json[evaluate,scores,accuracy,value]`, "percent2")) : null;
+  if (!accuracy) return null;
+  const ref = (path) => `${run.id}/scores.json[evaluate,${path}]`;
+  const old = run.outdated === null ? null : [h("br"), "step ", number(run.outdated, ref("step"), "int")];
+  return h("small", { class: "numbers" }, number(accuracy.value, ref("scores,accuracy,value"), "percent2"), old);
 }

@@ -17,24 +17,34 @@ export function speaker(context) {
   const seed = h("input", { id: "say-seed", type: "number", min: "0", step: "1", value: "0" });
   const known = h("p", { class: "fine" });
   const place = h("div", { "aria-live": "polite" });
+  const say = h("button", { type: "submit" }, "Say it");
+  const sing = h("button", { type: "button", class: "quiet", onclick: () => ask({ melody: melody.value }) }, "Sing it");
   const ask = async (what) => {
     const body = { ...what, temperature: Number(temperature.value), seed: Math.trunc(Number(seed.value)) };
+    say.disabled = sing.disabled = true;
+    letGo(place);
     put(place, h("p", { class: "fine" }, "Drawing one sample after another\u2026"));
     try {
       put(place, heard(await api.post(api.address("runs", run.id, "say"), body)));
     } catch (error) {
       put(place, failure(error));
     }
+    say.disabled = sing.disabled = false;
   };
   const row = (label, input) => h("p", {}, h("label", { for: input.id }, label), " ", input);
   const form = h("form", { onsubmit: (event) => (event.preventDefault(), ask({ text: text.value, voice: voice.value })) },
-    row("Say", text), row("Voice", voice), known, row("Temperature", temperature), row("Seed", seed), h("p", {}, h("button", { type: "submit" }, "Say it")),
-    row("Melody", melody), h("p", {}, h("button", { type: "button", class: "quiet", onclick: () => ask({ melody: melody.value }) }, "Sing it"))); // prettier-ignore
+    row("Say", text), row("Voice", voice), known, row("Temperature", temperature), row("Seed", seed), h("p", {}, say),
+    row("Melody", melody), h("p", {}, sing)); // prettier-ignore
   api.get(api.address("runs", run.id, "voices")).then((found) => {
     put(voice, ...found.speak.map((name) => h("option", { value: name }, name)));
     put(known, `It can say: ${(found.vocabulary[found.speak[0]] ?? []).join(", ")}.`);
   }, (error) => put(known, failure(error))); // prettier-ignore
   return [form, place];
+}
+
+/** Let go of the sounds that a place has played. */
+function letGo(place) {
+  for (const { src } of place.querySelectorAll("audio")) URL.revokeObjectURL(src);
 }
 
 /** An answer with its player. */
@@ -66,6 +76,7 @@ async function record(button, said, ask) {
     const before = button.onclick;
     button.textContent = "Stop";
     button.onclick = () => device.state === "recording" && device.stop();
+    letGo(said);
     put(said, "Speak now.");
     device.start();
     setTimeout(() => device.state === "recording" && device.stop(), LONGEST);

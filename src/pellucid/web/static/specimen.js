@@ -1,6 +1,6 @@
 /**
  * A sample as a person takes it in, by what its task takes: looked at, read, or listened to. A new kind is a line in
- * KINDS. What is drawn stands on the button that leads into the network; what is read or heard stands beside it.
+ * KINDS. What is drawn stands on what leads into the network; what is read or heard stands beside it.
  */
 import { css } from "./colours.js";
 import { h, put } from "./dom.js";
@@ -11,19 +11,22 @@ const KINDS = {
   drawing: { noun: "drawing", show: picture, drawn: true },
   text: { noun: "text", show: words },
   sound: { noun: "recording", show: recording },
+  game: { noun: "moment", show: frames, drawn: true },
 };
+const UNKNOWN = { noun: "sample", show: (where, name) => name };
+const SETS = { mistakes: "test", train: "training", valid: "validation" };
 const HEAD = 44; // bytes of a WAV file before its samples
 const MARGIN = "400px"; // before it is in sight
 const WAVE = { width: 200, height: 40 };
 
-const kindOf = ({ task }) => KINDS[task.takes] ?? KINDS.image;
+const kindOf = ({ task }) => KINDS[task.takes] ?? UNKNOWN;
 
 /** What a sample is called. @param {any} context */
 export const noun = (context) => kindOf(context).noun;
 
-/** One sample. @param {any} context @param {"mistakes"|"train"} of the test or the training set @param {number} side in pixels, of a picture */
+/** One sample. @param {any} context @param {"mistakes"|"train"|"valid"} of which set @param {number} side in pixels, of a picture */
 export function specimen(context, of, index, side) {
-  const name = `${of === "train" ? "training" : "test"} ${noun(context)} ${index}`;
+  const name = `${SETS[of]} ${noun(context)} ${index}`;
   return kindOf(context).show(context.api.address("runs", context.run.id, of, String(index), "sample"), name, side);
 }
 
@@ -34,6 +37,14 @@ export function opener(context, index, label, side) {
   const name = `test ${noun(context)} ${index}`;
   const open = h("button", { type: "button", class: drawn ? "open" : "quiet small", title: name, "aria-label": `${name}: ${label}; look inside`, onclick: () => inside(context, index, open) }, drawn ? seen : "look inside");
   return drawn ? open : [seen, open];
+}
+
+/** One validation sample, and a link to what is to be seen with it. @param {string} href @param {string} label what is special about it */
+export function linked(context, index, href, label, side) {
+  const { drawn } = kindOf(context);
+  const seen = specimen(context, "valid", index, side);
+  const link = h("a", { href, "aria-label": label, title: label }, drawn ? seen : "look inside");
+  return drawn ? link : [seen, " ", link];
 }
 
 async function inside(context, index, button) {
@@ -49,6 +60,11 @@ async function inside(context, index, button) {
 
 function picture(where, name, side) {
   return h("img", { src: where, alt: "", width: side, height: side, loading: "lazy" });
+}
+
+/** What the network sees of a moment stands side by side, so only the height is known. */
+function frames(where, name, side) {
+  return h("img", { src: where, alt: "", height: side, loading: "lazy" });
 }
 
 function words(where) {

@@ -8,10 +8,11 @@
  * @property {"look"|"train"|"test"|"explain"|"use"} step
  * @property {(element: HTMLElement, context: any) => any} mount returns (a promise of) what takes it away again
  */
-import { draw, flatten, gradient, graph, kernel, layers, match, pixels, play, race, sampling, softmax, why } from "./insides.js";
+import { draw, flatten, gradient, graph, kernel, layers, match, next, pixels, play, race, sampling, softmax, why } from "./insides.js";
 import calibration from "./views/calibration.js";
 import compare from "./views/compare.js";
 import confusion from "./views/confusion.js";
+import damaged from "./views/damaged.js";
 import data from "./views/data.js";
 import mistakes from "./views/mistakes.js";
 import robustness from "./views/robustness.js";
@@ -28,6 +29,7 @@ export const views = [
   flatten,
   graph,
   // train
+  ...damaged,
   start,
   watch,
   gradient,
@@ -44,6 +46,7 @@ export const views = [
   layers,
   kernel,
   softmax,
+  next,
   why,
   // use
   play,

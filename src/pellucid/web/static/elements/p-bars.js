@@ -34,7 +34,7 @@ export class PBars extends HTMLElement {
       const fill = h("span", { class: "fill" });
       const value = number(bar.value, bar.ref, format, dtype);
       const track = h("span", { class: "track", "aria-hidden": "true" }, fill);
-      const row = h("tr", {}, h("th", { scope: "row" }, bar.name), h("td", { class: "wide" }, track), h("td", {}, value, bar.note ?? null));
+      const row = h("tr", {}, h("th", { scope: "row" }, h("span", { class: "name" }, bar.name)), h("td", { class: "wide" }, track), h("td", {}, value, bar.note ?? null));
       this.#rows.set(bar.name, { row, fill, value });
       return row;
     });

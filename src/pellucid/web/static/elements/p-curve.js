@@ -31,7 +31,7 @@ import { extent, logTicks, smooth, thin, ticks } from "../series.js";
 import { number } from "./p-number.js";
 
 const HEIGHT = 236;
-const PAD = { left: 52, right: 14, top: 10, bottom: 38 };
+const PAD = { left: 58, right: 14, top: 10, bottom: 38 };
 const MOST_ROWS = 500; // of the table: every so many points beyond that
 
 export class PCurve extends HTMLElement {

@@ -68,8 +68,8 @@ export class PGrid extends HTMLElement {
 
   /** One sentence about all cells. */
   summary() {
-    const [low, high] = this.#extent();
     const { values, format } = this.#grid;
+    const [low, high] = extent(values) ?? [0, 0];
     let sum = 0;
     for (const value of values) sum += value;
     return `From ${written(low, format)} to ${written(high, format)}, mean ${written(sum / values.length)}.`;

@@ -6,6 +6,7 @@
  * Escape clears.
  */
 import { h, put } from "../dom.js";
+import { looksOf, paintPixels } from "../paint.js";
 
 export const SIDE = 280;
 const STEP = 10; // pixels of an arrow key
@@ -67,15 +68,14 @@ export class PPad extends HTMLElement {
   }
 
   /**
-   * Put a picture on the sheet as if it were drawn: white ink on black, as the data hold it.
-   * @param {ArrayLike<number>} values 0 to 255, row by row @param {number} rows @param {number} columns
+   * Put a picture on the sheet as if it were drawn: white ink on black, as the data hold it, or in colour as it is.
+   * @param {ArrayLike<number>} values 0 to 255, row by row, in colour three of a pixel @param {number} rows @param {number} columns
    * @param {{x: number, y: number, side: number}} where its upper left corner and its width on the sheet
    */
   place(values, rows, columns, { x, y, side }) {
     const picture = h("canvas", { width: columns, height: rows });
-    const image = new ImageData(columns, rows);
-    for (let i = 0; i < rows * columns; i++) image.data.set([255 - values[i], 255 - values[i], 255 - values[i], 255], 4 * i);
-    picture.getContext("2d").putImageData(image, 0, 0);
+    const looks = looksOf({ values, shape: [rows, columns, values.length / (rows * columns)] });
+    paintPixels(picture, values.length > rows * columns ? looks : (row, column) => looks(row, column).map((value) => 255 - value));
     this.#marks.push({ picture, x, y, side });
     this.#changed("a picture is on the pad");
   }

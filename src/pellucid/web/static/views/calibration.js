@@ -2,6 +2,7 @@
 import { h, put, section, table } from "../dom.js";
 import "../elements/p-curve.js";
 import { number } from "../elements/p-number.js";
+import { abstain } from "./abstain.js";
 import { withScores } from "./evaluation.js";
 
 const WAYS = [
@@ -14,10 +15,10 @@ export default {
   title: "Calibration",
   lead: "A network that says 90 % should be right nine times in ten.",
   step: "test",
-  mount: (element, context) => withScores(element, context, (scores, ref) => draw(element, scores, ref)),
+  mount: (element, context) => withScores(element, context, (scores, ref) => draw(element, scores, ref, context)),
 };
 
-function draw(element, scores, ref) {
+function draw(element, scores, ref, context) {
   const found = WAYS.filter(([key]) => scores[key]);
   const edges = scores.calibration.edges;
   const middles = edges.slice(1).map((edge, i) => (edge + edges[i]) / 2);
@@ -28,8 +29,10 @@ function draw(element, scores, ref) {
   const ideal = { name: "perfectly honest", xs: [0, ...middles, 1], ys: [0, ...middles, 1], refOf: (i) => ref(`calibration,edges,${i}`), format: "percent0", dashed: true };
   const help = "Answers are sorted by how sure the network was, and each group's share of right answers is drawn. Below the dashed line it promises too much, above it too little. Groups with few samples jump about.";
   const chart = h("p-curve");
-  put(element, h("div", { class: "columns" }, section("Said and true", help, chart), sums(scores, found, ref)), groups(scores, found, ref));
+  const unsure = h("div", {});
+  put(element, h("div", { class: "columns" }, section("Said and true", help, chart), sums(scores, found, ref)), unsure, groups(scores, found, ref));
   chart.show({ title: "Share of right answers against confidence", x: "confidence", lines: [...lines, ideal], range: [0, 1], domain: [0, 1] });
+  return abstain(context, unsure);
 }
 
 function sums(scores, found, ref) {

@@ -40,8 +40,7 @@ function draw(element, context, scores, ref) {
 }
 
 function matrix({ confusion, classes, n }, ref, open) {
-  const worst = Math.max(1, ...confusion.flatMap((row, r) => row.filter((_, c) => r !== c)));
-  const most = Math.max(1, ...confusion.map((row, r) => row[r]));
+  const [worst, most] = largest(confusion);
   const cell = (count, r, c) => {
     const right = r === c;
     const place = right ? 0.5 - 0.42 * (count / most) : 0.5 + 0.38 * Math.sqrt(count / worst);
@@ -63,6 +62,13 @@ function matrix({ confusion, classes, n }, ref, open) {
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, grid);
 }
 
+/** The largest counts off and on the diagonal, 1 at least. @param {number[][]} confusion */
+export function largest(confusion) {
+  const found = [1, 1];
+  confusion.forEach((row, r) => row.forEach((count, c) => (found[Number(r === c)] = Math.max(found[Number(r === c)], count))));
+  return found;
+}
+
 function pairs({ confusion, classes }, ref, open) {
   const all = confusion.flatMap((row, r) => row.map((count, c) => ({ r, c, count }))).filter(({ r, c, count }) => r !== c && count);
   all.sort((a, b) => b.count - a.count);
@@ -76,20 +82,29 @@ async function show(place, context, scores, ref, truth, predicted) {
   const [is, said] = [scores.classes[truth], scores.classes[predicted]];
   put(place, h("p", { class: "waiting" }, "Fetching the samples ..."));
   try {
-    const answer = await context.api.cell(context.run.id, truth, predicted);
-    const indices = answer.indices ?? answer;
+    const ask = (start) => context.api.cell(context.run.id, truth, predicted, { start, count: PAGE });
     const title = truth === predicted ? `${is}, rightly read` : `${is} taken for ${said}`;
     const list = h("ul", { class: `thumbs of-${context.task.takes}` });
-    const more = h("button", { type: "button", class: "quiet", onclick: () => add() }, "Show more");
+    const more = h("button", { type: "button", class: "quiet", onclick: () => next() }, "Show more");
     let shown = 0;
-    const add = () => {
-      for (const index of indices.slice(shown, shown + PAGE)) list.append(h("li", {}, opener(context, index, `${is}, read as ${said}`, SIDE)));
-      shown = Math.min(indices.length, shown + PAGE);
-      more.hidden = shown >= indices.length;
+    const add = ({ n, indices }) => {
+      list.append(...indices.map((index) => h("li", {}, opener(context, index, `${is}, read as ${said}`, SIDE))));
+      shown += indices.length;
+      more.hidden = shown >= n;
       roving(list, "li > button");
     };
-    add();
-    put(place, section(title, null, h("p", { class: "fine" }, number(indices.length, ref(`confusion,${truth},${predicted}`), "int"), " test samples. Open one to look inside the network."), list, more));
+    const next = async () => {
+      more.disabled = true;
+      try {
+        add(await ask(shown));
+      } catch (error) {
+        more.after(failure(error));
+      }
+      more.disabled = false;
+    };
+    const first = await ask(0);
+    add(first);
+    put(place, section(title, null, h("p", { class: "fine" }, number(first.n, ref(`confusion,${truth},${predicted}`), "int"), " test samples. Open one to look inside the network."), list, more));
   } catch (error) {
     put(place, failure(error, () => show(place, context, scores, ref, truth, predicted)));
   }

@@ -17,8 +17,8 @@ export default {
   lead: "What the network will learn from, before there is any network.",
   step: "look",
   async mount(element, context) {
-    const look = await context.api.look(context.task.name);
-    const ref = (path) => `${context.task.name}/look[${path}]`;
+    const look = await context.api.look(context);
+    const ref = (path) => `${(context.run ?? { id: context.task.name }).id}/look[${path}]`;
     const sheet = h("div", {});
     const pictures = h("div", {});
     put(element, h("div", { class: "columns" }, facts(look, ref), look.classes ? classes(look, ref) : null), sheet, pictures);
@@ -61,8 +61,9 @@ function classes(look, ref) {
   return section("Classes", "If one class is much rarer than the others, the network sees it less and accuracy hides how badly it does there.", chart);
 }
 
-async function samples(place, { task, api, link }) {
-  const found = await api.samples(task.name, { split: "valid", start: 0, count: LOOKED_AT });
+async function samples(place, context) {
+  const { api, link } = context;
+  const found = await api.samples(context, { split: "valid", start: 0, count: LOOKED_AT });
   const { values, shape } = decode(found.inputs);
   const labels = decode(found.targets).values;
   if (shape.length !== 3 || labels.length !== shape[0]) return false; // not one grey image and one class each
@@ -92,17 +93,19 @@ function picture(values, [, height, width], i, name, link) {
 }
 
 /** Players for some validation recordings, where samples are sounds. */
-function listen(look, { task, api }) {
+function listen(look, context) {
+  const { task, api } = context;
   if (!["sound", "script"].includes(task.takes)) return null;
   const count = Math.min(HEARD, look.splits?.valid ?? 0);
   const every = Math.max(1, Math.floor((look.splits?.valid ?? 0) / Math.max(1, count)));
-  const one = (i) => h("audio", { controls: true, preload: "none", src: api.address("tasks", task.name, "samples", `${i * every}.wav`), "aria-label": `validation recording ${i * every}` });
+  const one = (i) => h("audio", { controls: true, preload: "none", src: api.data(context, "samples", `${i * every}.wav`), "aria-label": `validation recording ${i * every}` });
   return section("Listen", "Recordings of the validation part.", h("div", { class: "gallery" }, Array.from({ length: count }, (_, i) => one(i))));
 }
 
-function drawn(look, { task, api }, without) {
+function drawn(look, context, without) {
+  const { task, api } = context;
   const names = (look.pictures ?? []).filter((one) => !without.includes(one));
   if (!names.length) return null;
-  const figure = (name) => h("figure", {}, h("img", { src: api.address("tasks", task.name, "look", `${name}.png`), alt: `${name} of ${task.name}`, loading: "lazy" }), h("figcaption", {}, name));
+  const figure = (name) => h("figure", {}, h("img", { src: api.data(context, "look", `${name}.png`), alt: `${name} of ${task.name}`, loading: "lazy" }), h("figcaption", {}, name));
   return section("Pictures", "The same pictures that pellucid look draws.", h("div", { class: "gallery" }, names.map(figure)));
 }

@@ -3,7 +3,7 @@ import { address, decode, get, post } from "../api.js";
 import { h, put, section } from "../dom.js";
 import "../elements/p-bars.js";
 import "../elements/p-pad.js";
-import { ask, button, latest, slider } from "../lens.js";
+import { anyUnseen, ask, button, latest, slider } from "../lens.js";
 import { failure } from "../problem.js";
 import "../trace.js";
 
@@ -82,7 +82,7 @@ function draw(element, context, switches, classes) {
   pad.addEventListener("drawn", read);
   const pen = slider("pen", { ...PENS, format: (value) => `${value} px`, oninput: (value) => (pad.width = value) });
   const tools = h("div", { class: "row" }, button("Undo", () => pad.undo()), button("Clear", () => pad.clear()), pen.node);
-  const copy = button("Copy a validation picture", () => borrow(context, pad));
+  const copy = context.run.grid && button("Copy a validation picture", () => borrow(context, pad).catch((error) => put(said, failure(error))));
   const checks = Object.entries(switches).map(([name, does]) => h("li", {}, h("label", {}, h("input", { type: "checkbox", checked: true, "data-switch": name, onchange: (event) => (event.target.checked ? without.delete(name) : without.add(name), read()) }), does.split(";")[0]), h("span", { class: "fine" }, does.split(";")[1] ? ` ${does.split(";")[1].trim()}` : "")));
   const answer = section("Its answer", "The bars are softmax probabilities: they add up to one. A network without a class for \u201cnone of these\u201d names one for any scribble.", said, bars, time, more);
   const sheet = section("The pad", "White paper, black ink, 280 \u00d7 280 pixels. What you draw goes through the very function that reads photographs, and then through the preparation of training.", pad, tools, h("p", { class: "row" }, copy));
@@ -116,7 +116,7 @@ function drawStage(stage, stages, grids) {
 }
 
 async function borrow(context, pad) {
-  const found = await get(address("tasks", context.task.name, "samples"), { split: "valid", start: Math.floor(Math.random() * 1000), count: 1 });
+  const found = await context.api.samples(context, { split: "valid", start: await anyUnseen(context), count: 1 });
   const { values, shape } = decode(found.inputs);
   pad.clear();
   pad.place(values, shape[1], shape[2], { x: 40, y: 40, side: 200 });

@@ -17,9 +17,9 @@ export async function mount(element, context) {
   const stage = flattening();
   let layers = null;
   const pick = h("span");
-  const sample = sampler(context, () => load());
-  put(element, h("div", { class: "row" }, sample.node, pick), stage.node);
-  async function load() {
+  const sample = sampler(context, show, { beside: pick });
+  put(element, sample.node, stage.node);
+  async function show() {
     const found = await ask(run.id, "layers", { sample: sample.sample });
     layers = { input: found.input };
     for (const layer of found.layers) if (layer.shape.length === 3 && layer.after.data) layers[layer.name] = layer.after;
@@ -28,7 +28,7 @@ export async function mount(element, context) {
     put(pick, choice("tensor", names, chosen, (name) => (context.setState({ tensor: name }), stage.show(layers[name]))));
     stage.show(layers[chosen]);
   }
-  await load();
+  await sample.load();
   return () => stage.stop();
 }
 

@@ -2,8 +2,7 @@
 import { decode } from "../api.js";
 import { h, put, section } from "../dom.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, latest, runOf, sized, unravel } from "../lens.js";
-import { failure } from "../problem.js";
+import { ask, button, choice, runOf, sized, unravel } from "../lens.js";
 import { sampler } from "../sampler.js";
 import "../trace.js";
 
@@ -12,44 +11,40 @@ const MOST_TERMS = 14;
 /** Draw the view. @returns what takes it away again */
 export async function mount(element, context) {
   const run = runOf(context);
-  const state = { weight: context.state.weight ?? null, at: context.state.at ?? null, target: null, rate: "" };
+  const state = { weight: context.state.weight ?? null, index: context.state.index ?? null, target: null, rate: "" };
   const pick = h("div", { class: "row controls" });
   const body = h("div", { "aria-live": "polite" });
-  const sample = sampler(context, () => ((state.target = null), load()));
-  const load = latest(async () => {
-    try {
-      await complete(run, sample.sample, state);
-      const found = await ask(run.id, "gradient", { sample: sample.sample, weight: state.weight, at: state.at, target: state.target, learning_rate: state.rate });
-      state.target = found.target;
-      context.setState({ weight: state.weight, at: state.at });
-      choose(pick, found, state, load);
-      put(body, chain(found), steps(found, state, load));
-    } catch (error) {
-      put(body, failure(error));
-    }
-  });
+  const sample = sampler(context, show, { onchange: () => (state.target = null) });
+  async function show() {
+    await complete(run, sample.sample, state);
+    const found = await ask(run.id, "gradient", { sample: sample.sample, weight: state.weight, at: state.index, target: state.target, learning_rate: state.rate });
+    state.target = found.target;
+    context.setState({ weight: state.weight, index: state.index });
+    choose(pick, found, state, sample.load);
+    put(body, chain(found), steps(found, state, sample.load));
+  }
   const help = "A weight of a convolution is used at every place of its output, so its gradient is a sum of one product for each place: what went in there, times what the loss sends back there. In a linear layer there is a single product.";
   put(element, h("p", { class: "fine" }, "In the network ", h("b", {}, run.id), "."), sample.node, section("Which weight", help, pick), body);
-  await load();
+  await sample.load();
 }
 
 /** Choose the weight of greatest gradient of the first layer where nothing is chosen yet. */
 async function complete(run, sample, state) {
-  if (state.weight && state.at !== null) return;
+  if (state.weight && state.index !== null) return;
   const { weights } = await ask(run.id, "graph");
   const name = state.weight ?? Object.keys(weights).find((one) => weights[one].length > 1);
   const first = await ask(run.id, "gradient", { sample, weight: name, at: weights[name].map(() => 0).join(","), target: state.target });
   const there = first.parameters.find((one) => one.name === name);
-  Object.assign(state, { weight: name, at: there.largest[0].at.join(",") });
+  Object.assign(state, { weight: name, index: there.largest[0].at.join(",") });
 }
 
 function choose(pick, found, state, load) {
   const here = found.parameters.find((one) => one.name === state.weight);
   const names = found.parameters.map((one) => [one.name, `${one.name} (${sized(one.shape)})`]);
-  const tensor = choice("tensor", names, state.weight, (name) => (Object.assign(state, { weight: name, at: null }), load()));
-  const at = h("input", { type: "text", value: state.at, class: "short", inputmode: "numeric", "aria-label": "index of the weight", onchange: () => ((state.at = at.value.replaceAll(" ", "")), load()) });
-  const largest = here.largest.map(({ at: place }) => button(`index ${place.join(", ")}`, () => ((state.at = place.join(",")), load()), { class: "quiet small", "aria-pressed": String(place.join(",") === state.at) }));
-  put(pick, tensor, h("label", {}, "index", at), h("span", { class: "fine" }, "largest gradients:"), largest, choice("true class", found.classes.map((name, i) => [i, name]), found.target, (i) => ((state.target = Number(i)), load())));
+  const tensor = choice("tensor", names, state.weight, (name) => (Object.assign(state, { weight: name, index: null }), load()));
+  const index = h("input", { type: "text", value: state.index, class: "short", inputmode: "numeric", "aria-label": "index of the weight", onchange: () => ((state.index = index.value.replaceAll(" ", "")), load()) });
+  const largest = here.largest.map(({ at: place }) => button(`index ${place.join(", ")}`, () => ((state.index = place.join(",")), load()), { class: "quiet small", "aria-pressed": String(place.join(",") === state.index) }));
+  put(pick, tensor, h("label", {}, "index", index), h("span", { class: "fine" }, "largest gradients:"), largest, choice("true class", found.classes.map((name, i) => [i, name]), found.target, (i) => ((state.target = Number(i)), load())));
 }
 
 function chain(found) {

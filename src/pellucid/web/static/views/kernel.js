@@ -5,7 +5,7 @@ import { h, put, section } from "../dom.js";
 import "../elements/p-grid.js";
 import { Lines } from "./lines.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, latest, plane, planes, sized, still, unravel } from "../lens.js";
+import { ask, button, choice, plane, planes, sized, still, unravel } from "../lens.js";
 import { written } from "../numbers.js";
 import { extent } from "../series.js";
 import { sampler } from "../sampler.js";
@@ -18,7 +18,7 @@ const PAUSE = 140; // milliseconds on one position
 export async function mount(element, context) {
   const view = new Walk(context);
   put(element, view.node);
-  await view.load();
+  await view.sample.load();
   return () => view.stop();
 }
 
@@ -26,13 +26,14 @@ class Walk {
   constructor(context) {
     this.context = context;
     this.state = { layer: context.state.layer ?? null, channel: Number(context.state.unit ?? 0), from: null, position: (context.state.position ?? "").split(",").filter(Boolean).map(Number) };
-    this.sample = sampler(context, () => this.load());
+    this.sample = sampler(context, () => this.show());
     this.into = h("p-grid");
     this.out = h("p-grid");
     this.controls = h("div", { class: "row controls" });
     this.sum = h("div", { class: "kernel-sum" });
     this.play = button("Slide", () => (this.timer ? this.stop() : this.slide()));
-    this.fetch = latest((...given) => this.apart(...given));
+    this.fetch = this.sample.guarded(() => this.apart());
+    this.turn = this.sample.guarded((name) => this.choose(name));
     this.out.addEventListener("cell", ({ detail }) => this.go(detail));
     this.out.addEventListener("open", ({ detail }) => trace(this.after.refOf(detail.row, detail.column)));
     this.into.addEventListener("open", ({ detail }) => trace(this.before.refOf(detail.row, detail.column)));
@@ -42,7 +43,7 @@ class Walk {
     this.node = h("div", {}, this.sample.node, section("Where the window is", help, this.controls, this.grids, this.lines.node), section("What it computes there", "The products are exact: a product of two float32 fits into a float64. Their sum is rounded once. The layer itself adds in float32 in an order of its own, so its last digit may differ.", this.sum));
   }
 
-  async load() {
+  async show() {
     const { sample } = this.sample;
     const found = await ask(this.context.run.id, "layers", { sample });
     this.layers = found.layers.filter((layer) => layer.channels && layer.call === 1);
@@ -67,7 +68,8 @@ class Walk {
     this.axes = this.linear ? 0 : this.blocks.after.shape.length - 1;
     this.state.channel = Math.min(this.state.channel, this.blocks.after.shape[0] - 1);
     const extent_ = this.blocks.after.shape.slice(1);
-    if (this.state.position.length !== this.axes) this.state.position = this.strongest(extent_);
+    const { position } = this.state;
+    if (position.length !== this.axes || !position.every((at, i) => at < extent_[i])) this.state.position = this.strongest(extent_);
     this.draw();
     await this.fetch();
   }
@@ -133,7 +135,7 @@ class Walk {
     const options = this.layers.map((layer) => [layer.name, `${layer.name}: ${layer.kind}`]);
     const channels = Array.from({ length: outputs }, (_, i) => [i, String(i)]);
     const pick = (value) => ((this.state.channel = Number(value)), this.overTime || this.draw(), this.fetch());
-    put(this.controls, choice("layer", options, this.layer.name, (name) => this.choose(name)), choice(this.linear ? "unit" : "output map", channels, this.state.channel, pick), this.linear ? null : this.play);
+    put(this.controls, choice("layer", options, this.layer.name, this.turn), choice(this.linear ? "unit" : "output map", channels, this.state.channel, pick), this.linear ? null : this.play);
   }
 
   go({ row, column, index }) {
@@ -148,10 +150,16 @@ class Walk {
     const at = position.join(",");
     const found = await ask(this.context.run.id, "kernel", { sample: this.sample.sample, layer, channel, position: at });
     this.context.setState({ layer, unit: channel, position: at });
-    if (this.state.from === null && !this.linear) this.heaviest(found);
+    if (!this.linear && !this.summed(found)) this.heaviest(found);
     if (this.overTime) await this.drawLines(found);
     else this.mark(found);
     put(this.sum, this.linear ? terms(found) : this.windows(found), total(found));
+  }
+
+  /** Whether the chosen input map is among those that this output adds up: of a grouped convolution each has its own. */
+  summed({ first, products }) {
+    const { from } = this.state;
+    return from !== null && from >= first && from < first + products.shape[0];
   }
 
   /** Show the input map that adds most. */
@@ -178,7 +186,7 @@ class Walk {
     const maps = products.shape[0];
     const size = products.values.length / maps;
     const sums = sumsOf(products);
-    const mine = Math.max(0, Math.min(maps - 1, this.state.from - found.first));
+    const mine = this.state.from - found.first;
     const cut = (block) => ({ ...block, values: block.values.slice(mine * size, (mine + 1) * size) });
     const line = h("div", { class: "kernel-line numbers" }, matrix("inputs in the window", cut(values), mine, found), h("span", { class: "sign" }, "\u00d7"), matrix("weights", cut(kernel), mine), h("span", { class: "sign" }, "="), matrix("products", cut(products), mine));
     if (maps === 1) return line;

@@ -4,7 +4,7 @@ import { colour, span } from "../colours.js";
 import { h, put } from "../dom.js";
 import "../elements/p-grid.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, plane, planes, sized } from "../lens.js";
+import { ask, button, choice, plane, planes, sized, unravel } from "../lens.js";
 import { written } from "../numbers.js";
 import { roving } from "../roving.js";
 import { sampler } from "../sampler.js";
@@ -19,15 +19,16 @@ export async function mount(element, context) {
   const list = h("ol", { class: "layers" });
   const unit = h("div", { class: "unit", "aria-live": "polite" });
   const state = { scale: context.state.scale ?? "layer", found: null };
-  const sample = sampler(context, () => load());
   const scale = choice("colours", SCALES, state.scale, (value) => ((state.scale = value), context.setState({ scale: value }), draw()));
-  put(element, h("div", { class: "row" }, sample.node, scale), h("div", { class: "beside" }, list, unit));
+  const sample = sampler(context, show, { beside: scale });
+  put(element, sample.node, h("div", { class: "beside" }, list, unit));
 
-  async function load() {
+  async function show() {
     state.found = await ask(context.run.id, "layers", { sample: sample.sample });
-    sample.tell(state.found.true === null ? "" : `true class: ${state.found.true}`);
+    const { true: truth, classes } = state.found;
+    sample.tell(truth === null ? "" : `true class: ${classes[truth] ?? truth}`);
     draw();
-    if (context.state.layer) await pick(context.state.layer, Number(context.state.unit ?? 0));
+    if (context.state.layer) pick(context.state.layer, Number(context.state.unit ?? 0));
     else put(unit, h("p", { class: "panel fine" }, "Nothing chosen yet. Choose a map or a cell of a layer."));
   }
   function draw() {
@@ -36,12 +37,12 @@ export async function mount(element, context) {
     const none = h("li", { class: "panel fine" }, "This network has no layers, only functions; Look, Network shows them.");
     put(list, state.found.layers.length ? state.found.layers.map((layer) => card(layer, state.scale, whole, pick)) : none);
   }
-  async function pick(name, index) {
+  function pick(name, index) {
     context.setState({ layer: name, unit: index });
     const layer = state.found.layers.find((one) => one.name === name);
-    if (layer) await unitPanel(unit, context, sample.sample, layer, index);
+    if (layer) unitPanel(unit, context, layer, index);
   }
-  await load();
+  await sample.load();
 }
 
 function card(layer, scale, whole, pick) {
@@ -103,8 +104,9 @@ export function paint(canvas, values, range) {
 function vector(layer, block, range, pick) {
   const grid = h("p-grid");
   const matrix = plane(block);
-  grid.show({ ...matrix, title: `${layer.name}, ${block.values.length} numbers`, scale: range[0] < 0 ? "diverging" : "viridis", range, format: "g4", cell: 22, describe: (r, c) => `(unit ${r * matrix.columns + c})` });
-  grid.addEventListener("open", ({ detail }) => pick(layer.name, detail.index));
+  const unit = (index) => unravel(index, block.shape)[layer.axis];
+  grid.show({ ...matrix, title: `${layer.name}, ${block.values.length} numbers`, scale: range[0] < 0 ? "diverging" : "viridis", range, format: "g4", cell: 22, describe: (r, c) => `(unit ${unit(r * matrix.columns + c)})` });
+  grid.addEventListener("open", ({ detail }) => pick(layer.name, unit(detail.index)));
   return grid;
 }
 

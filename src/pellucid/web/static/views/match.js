@@ -37,6 +37,7 @@ function play(place, context, { match, actions, moment }, seed) {
   const held = new Set();
   let mine = true;
   let running = false;
+  let looping = false; // it may still sleep when the clock was stopped and goes on
   let over = false;
   let left = false;
   let now = moment;
@@ -91,19 +92,21 @@ function play(place, context, { match, actions, moment }, seed) {
     if (!mine) pause(false);
   }
   function pause(yes) {
-    clockText(yes);
-    if (yes || running || over) return void (running = !yes && running);
-    running = true;
-    go();
-  }
-  function clockText(stopped) {
-    put(clock, stopped ? "Go on" : "Stop");
+    put(clock, yes ? "Go on" : "Stop");
+    running = !yes && !over;
+    if (running && !looping) go();
   }
   let waiting = null; // an action that was chosen once, by the keyboard on a button
   function once(action) {
     waiting = action;
   }
   async function go() {
+    looping = true;
+    await steps();
+    looping = false;
+    if (over) await ended();
+  }
+  async function steps() {
     while (running && !over && !left) {
       const began = performance.now();
       const action = mine ? (waiting ?? wanted(held, actions)) : null;
@@ -116,13 +119,12 @@ function play(place, context, { match, actions, moment }, seed) {
         over = now.over;
         draw();
       } catch (error) {
-        running = false;
+        pause(true);
         put(says, failure(error));
         return;
       }
       await new Promise((wake) => setTimeout(wake, Math.max(0, 1000 / rate() - (performance.now() - began))));
     }
-    if (over) await ended();
   }
   function draw() {
     image.src = `data:image/png;base64,${now.screen}`;

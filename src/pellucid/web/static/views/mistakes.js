@@ -6,7 +6,7 @@ import { roving } from "../roving.js";
 import { noun, opener, specimen } from "../specimen.js";
 import { withScores } from "./evaluation.js";
 
-const MOST = 1000; // asked for
+const MOST = 1000; // asked for at once
 const PAGE = 42; // shown at first
 const SIDE = 96; // pixels
 
@@ -19,31 +19,63 @@ export default {
 };
 
 async function draw(element, context, scores) {
+  const where = context.api.address("runs", context.run.id, "mistakes");
+  const ask = (start, count) => {
+    const { true: truth, predicted, doubtful } = context.state;
+    return context.api.get(where, { true: truth, predicted, doubtful, start, count });
+  };
   put(element, h("p", { class: "waiting" }, `Asking the network about the test ${noun(context)}s again ...`));
-  const found = await context.api.get(context.api.address("runs", context.run.id, "mistakes"), { count: MOST });
-  if (!found.n) return put(element, h("p", { class: "panel" }, "No mistakes: every test sample was right."));
+  const first = await ask(0, PAGE);
+  if (!first.n) return put(element, h("p", { class: "panel" }, "No mistakes: every test sample was right."));
   const ref = (path) => `${context.run.id}/mistakes[${path}]`;
   const list = h("ul", { class: `gallery mistakes of-${context.task.takes}` });
   const said = h("p", { class: "fine", role: "status" });
-  const choose = (name, label) => {
-    const known = scores.classes.filter((value) => found.mistakes.some((one) => one[name] === value));
-    const options = ["", ...known].map((value) => h("option", { value, selected: context.state[name] === value }, value || "any"));
-    return h("label", {}, label, h("select", { onchange: (event) => (context.setState({ [name]: event.target.value }), fill()) }, options));
-  };
-  function fill() {
-    const { true: truth, predicted, doubtful } = context.state;
-    const chosen = found.mistakes.map((one, i) => [one, i]).filter(([one]) => (!truth || one.true === truth) && (!predicted || one.predicted === predicted) && (!doubtful || one.doubtful));
-    const shown = chosen.slice(0, more.dataset.all ? MOST : PAGE);
-    put(list, shown.map(([one, i]) => item(one, (name) => ref(`mistakes,${i},${name}`), context)));
-    more.hidden = shown.length === chosen.length;
-    put(said, "Showing ", number(shown.length, ref("length"), "int"), " of ", number(found.n, ref("n"), "int"), " mistakes in ", number(found.of, ref("of"), "int"), ` test ${noun(context)}s, the worst first: by loss, which is \u2212log of the probability of the true class.`);
+  const all = h("button", { type: "button", class: "quiet", onclick: () => rest() }, "Show all");
+  let shown = 0;
+  let turn = 0; // of choosing, so that an answer to an older choice is not shown
+
+  function add(found) {
+    list.append(...found.mistakes.map((one) => item(one, (name) => ref(`mistakes,${one.rank},${name}`), context)));
+    shown += found.mistakes.length;
+    all.hidden = shown >= found.chosen;
+    const some = found.chosen < found.n ? [number(found.chosen, ref("chosen"), "int"), " such among "] : [];
+    put(said, "Showing ", number(shown, ref("length"), "int"), " of ", some, number(found.n, ref("n"), "int"), " mistakes in ", number(found.of, ref("of"), "int"), ` test ${noun(context)}s, the worst first: by loss, which is \u2212log of the probability of the true class.`);
     roving(list, "li > button");
   }
-  const more = h("button", { type: "button", class: "quiet", onclick: () => ((more.dataset.all = "1"), fill()) }, "Show all");
-  const only = h("label", {}, h("input", { type: "checkbox", checked: Boolean(context.state.doubtful), onchange: (event) => (context.setState({ doubtful: event.target.checked ? "1" : null }), fill()) }), " only doubtful labels: ", number(found.doubtful, ref("doubtful"), "int"));
-  fill();
+  async function rest() {
+    const mine = turn;
+    all.disabled = true;
+    try {
+      while (mine === turn && !all.hidden) {
+        const found = await ask(shown, MOST);
+        if (mine === turn) add(found);
+      }
+    } catch (error) {
+      put(said, failure(error));
+    }
+    all.disabled = false;
+  }
+  async function choose(name, value) {
+    context.setState({ [name]: value });
+    const mine = ++turn;
+    try {
+      const found = await ask(0, PAGE);
+      if (mine !== turn) return;
+      put(list);
+      shown = 0;
+      add(found);
+    } catch (error) {
+      put(said, failure(error));
+    }
+  }
+  const select = (name, label) => {
+    const options = ["", ...scores.classes.filter((value) => first[name].includes(value))].map((value) => h("option", { value, selected: context.state[name] === value }, value || "any"));
+    return h("label", {}, label, h("select", { onchange: (event) => choose(name, event.target.value) }, options));
+  };
+  const only = h("label", {}, h("input", { type: "checkbox", checked: Boolean(context.state.doubtful), onchange: (event) => choose("doubtful", event.target.checked ? "1" : null) }), " only doubtful labels: ", number(first.doubtful, ref("doubtful"), "int"));
+  add(first);
   const lead = "The loss is large where the network was sure of something wrong. Some of these labels are wrong themselves: one is doubtful where the network is as sure of another class as it is, on average, of what belongs there.";
-  put(element, section("The worst mistakes", lead, h("div", { class: "row" }, choose("true", "it is"), choose("predicted", "it said"), only), said, list, h("p", {}, more)));
+  put(element, section("The worst mistakes", lead, h("div", { class: "row" }, select("true", "it is"), select("predicted", "it said"), only), said, list, h("p", {}, all)));
 }
 
 function item(one, ref, context) {

@@ -31,8 +31,8 @@ class Race {
     this.surfaces = Object.fromEntries(surfaces.map((one) => [one.name, one]));
     this.of = runOf(context);
     if (this.of) this.surfaces[OWN] = { name: OWN, learning_rates: Object.fromEntries(Object.keys(surfaces[0].learning_rates).map((name) => [name, ""])) };
-    const { surface, who, start, steps, seed } = context.state;
-    this.state = { surface: this.surfaces[surface] ? surface : "beale", who: new Set((who ?? FIRST.join()).split(",")), rates: {}, start: start ?? "", steps: Number(steps ?? (surface === OWN ? OWN_STEPS : 150)), seed: Number(seed ?? 0) };
+    const { surface, who, rates, start, steps, seed } = context.state;
+    this.state = { surface: this.surfaces[surface] ? surface : "beale", who: new Set((who ?? FIRST.join()).split(",")), rates: Object.fromEntries((rates ?? "").split(",").filter(Boolean).map((one) => one.split(":"))), start: start ?? "", steps: Number(steps ?? (surface === OWN ? OWN_STEPS : 150)), seed: Number(seed ?? 0) };
     this.plot = h("div", { class: "race-plot" });
     this.table = h("div");
     this.about = h("div", { "aria-live": "polite" });
@@ -42,7 +42,7 @@ class Race {
     this.play = button("Start", () => (this.timer ? this.stop() : this.start()));
     this.run = latest(() => this.fetch());
     const foot = h("div", { class: "row" }, this.play, button("One step", () => (this.stop(), this.at(Math.min(this.step + 1, this.state.steps)))), this.time.node, button("Download the numbers", () => this.download()));
-    const help = "The paths are computed by the very equations that pellucid.explain.updates writes out, and which the tests hold against torch.optim step for step. Click the surface to start elsewhere. The rates are each optimiser\u2019s own for this surface; change them and see who flies off.";
+    const help = "The paths are computed by the very equations that pellucid.explain.updates writes out, and which the tests hold against torch.optim step for step. Click the surface, or write two numbers, to start elsewhere. The rates are each optimiser\u2019s own for this surface; change them and see who flies off.";
     this.node = h("div", {}, this.controls, h("div", { class: "columns race-columns" }, section("The race", help, this.about, this.plot, foot), section("Who runs", null, this.racers, this.table)));
   }
 
@@ -50,7 +50,7 @@ class Race {
     const { surface, who, rates, start, steps, seed } = this.state;
     const own = this.surfaces[surface].learning_rates;
     const given = Object.keys(own).filter((name) => who.has(name)).map((name) => `${name}=${rates[name] ?? own[name]}`.replace(/=$/, "")).join() || "sgd";
-    this.context.setState({ surface, who: [...who].join(), start, steps, seed });
+    this.context.setState({ surface, who: [...who].join(), rates: Object.entries(rates).filter(([, rate]) => rate !== "").map((pair) => pair.join(":")).join(), start, steps, seed });
     if (surface === OWN) put(this.about, h("p", { class: "waiting" }, `computing the loss of ${this.of.id} on a plane through its weights ...`));
     try {
       this.found = surface === OWN ? await get(address("runs", this.of.id, "race"), { rates: given, start, steps }) : await get(address("race"), { surface, rates: given, start, steps, seed });
@@ -87,17 +87,22 @@ class Race {
       set("surface", name);
     };
     const named = (name) => (name === OWN ? `the loss of ${this.of.id}` : (SAID[name] ?? name));
+    const fields = () => [...this.controls.querySelectorAll("select, input")];
+    const held = fields().indexOf(document.activeElement); // the fields are made anew
     put(
       this.controls,
       choice("surface", Object.keys(this.surfaces).map((name) => [name, named(name)]), this.state.surface, turn),
       choice("steps", this.state.surface === OWN ? [25, OWN_STEPS, 100, 150] : [50, 150, 300, 1000], this.state.steps, (value) => set("steps", Number(value))),
       h("label", {}, "seed", h("input", { type: "number", min: 0, value: this.state.seed, class: "short", onchange: (event) => set("seed", Number(event.target.value)) })),
+      h("span", {}, "start at"),
+      ["x", "y"].map((name, i) => this.startField(name, i)),
     );
+    fields()[held]?.focus();
     if (this.racers.dataset.of === this.state.surface) return;
     this.racers.dataset.of = this.state.surface;
     const rows = Object.entries(own).map(([name, rate], i) => {
       const box = h("input", { type: "checkbox", checked: this.state.who.has(name), onchange: () => (box.checked ? this.state.who.add(name) : this.state.who.delete(name), this.run()) });
-      const pace = h("input", { type: "number", min: 0, step: "any", value: rate, class: "short", "aria-label": `learning rate of ${name}`, onchange: () => ((this.state.rates[name] = pace.value), this.run()) });
+      const pace = h("input", { type: "number", min: 0, step: "any", value: this.state.rates[name] ?? rate, class: "short", "aria-label": `learning rate of ${name}`, onchange: () => ((this.state.rates[name] = pace.value), this.run()) });
       return h("li", {}, h("label", {}, box, key(i), name), pace);
     });
     put(this.racers, h("legend", {}, "and with which learning rate"), h("ul", {}, rows));
@@ -118,7 +123,7 @@ class Race {
       each.line.setAttribute("stroke-dasharray", each.dash);
       return [each.halo, each.line, each.marks, each.dot];
     }));
-    drawn.addEventListener("click", (event) => this.startAt(event, drawn));
+    drawn.addEventListener("click", (event) => this.startClicked(event, drawn));
     this.drawn = drawn;
     put(this.plot, canvas, drawn);
   }
@@ -132,12 +137,23 @@ class Race {
     return svg("g", { class: "training-way" }, svg("path", { d: text }), points.map(([cx, cy]) => svg("circle", { cx, cy, r: 3 })));
   }
 
-  startAt(event, drawn) {
+  /** One number of the place where they start. */
+  startField(name, i) {
+    const start = this.found?.start ?? [0, 0];
+    const field = h("input", { type: "number", step: "any", value: start[i], class: "short", onchange: () => field.value !== "" && this.startAt(start.with(i, Number(field.value))) });
+    return h("label", {}, name, field);
+  }
+
+  startClicked(event, drawn) {
     const box = drawn.getBoundingClientRect();
     const [left, right, bottom, top] = this.found.box;
     const x = left + ((event.clientX - box.left) / box.width) * (right - left);
     const y = top - ((event.clientY - box.top) / box.height) * (top - bottom);
-    this.state.start = `${x.toFixed(3)},${y.toFixed(3)}`;
+    this.startAt([x, y].map((value) => Number(value.toFixed(3))));
+  }
+
+  startAt(start) {
+    this.state.start = start.join();
     this.started = false;
     this.stop();
     this.run();
@@ -164,8 +180,10 @@ class Race {
       return h("tr", {}, h("th", { scope: "row" }, path.name), h("td", {}, value(path.points, 2 * step, `${step},0`)), h("td", {}, value(path.points, 2 * step + 1, `${step},1`)), h("td", {}, value(path.losses, step, step)));
     });
     put(this.table, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "where they are" }, h("table", { class: "tight standing" }, h("caption", {}, `after ${step} steps`), h("thead", {}, h("tr", {}, ["optimiser", "x", "y", "height"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows))));
-    const best = this.paths.reduce((a, b) => (b.losses.values[step] < a.losses.values[step] ? b : a));
-    this.drawn.setAttribute("aria-label", `${SAID[this.state.surface] ?? "the loss of a network"}; after ${step} steps ${best.name} is lowest, at height ${written(best.losses.values[step], "g4")}. The table has every place.`);
+    const height = ({ losses }) => losses.values[step];
+    const [best] = this.paths.filter((path) => Number.isFinite(height(path))).sort((a, b) => height(a) - height(b));
+    const lowest = best ? `${best.name} is lowest, at height ${written(height(best), "g4")}` : "all have flown off";
+    this.drawn.setAttribute("aria-label", `${SAID[this.state.surface] ?? "the loss of a network"}; after ${step} steps ${lowest}. The table has every place.`);
   }
 
   start() {

@@ -6,6 +6,7 @@ import { number } from "../elements/p-number.js";
 import { ask, button, choice, latest, slider } from "../lens.js";
 import { failure } from "../problem.js";
 import { draws } from "./draws.js";
+import { softmaxOf } from "./next.js";
 
 const CHUNK = 32; // softmaxes of one question
 const MOST_CHUNKS = 8; // kept
@@ -92,7 +93,18 @@ function watch(place, context, asked, found) {
   const one = "Step by step, or by playing: each sample is drawn from the softmax that the samples before it led to. The slider takes the arrow keys.";
   const chance = "The network gives each of 256 codes a probability. Lined up, they fill the way from 0 to 1. A uniform number between 0 and 1 falls somewhere on it: that is the code that is drawn. What is probable covers much of the way and is hit often.";
   const past_ = "Nothing to the right of the mark exists yet when this sample is drawn. On a curve the arrow keys read the samples, Enter or a click goes to one.";
-  const drawn = section("The softmax and the draw", chance, chart.node, h("h3", {}, "A few samples before"), past);
+  const scores = h("div", {});
+  const steps = h("details", { class: "twin" }, h("summary", {}, "From the scores to these probabilities"), scores);
+  const explain = latest(async () => {
+    if (!steps.open) return;
+    try {
+      put(scores, ...softmaxOf(await ask(context.run.id, "next", { sample: found.sample, place: now, temperature: Number(asked.temperature) || 1 }), "code"));
+    } catch (error) {
+      put(scores, failure(error));
+    }
+  });
+  steps.addEventListener("toggle", explain);
+  const drawn = section("The softmax and the draw", chance, chart.node, steps, h("h3", {}, "A few samples before"), past);
   const before = section("The waveform so far", past_, whole, h("h3", {}, `The last ${NEAR} samples`), near);
   const heard = section("As a whole", null, player, h("p", {}, inside));
   put(place, section(`${found.voice}: ${found.name}`, one, controls, where.node, story, trouble), h("div", { class: "columns" }, drawn, before), heard);
@@ -125,6 +137,7 @@ function watch(place, context, asked, found) {
       put(trouble, failure(error));
     }
     clearTimeout(settling);
+    explain();
     if (!playing) settling = setTimeout(() => place.isConnected && context.setState({ t: now }), SETTLED);
   }
 

@@ -11,20 +11,39 @@ export default {
   step: "test",
   mount: (element, context) =>
     withScores(element, context, async (scores, ref) => {
-      const others = await context.api.get(context.api.address("runs", context.run.id, "published"));
-      put(element, draw(scores, ref, context, others));
+      const ask = (what) => context.api.get(context.api.address("runs", context.run.id, what));
+      put(element, draw(scores, ref, context, ...(await Promise.all([ask("published"), ask("board")]))));
     }),
 };
 
-function draw(scores, ref, { run }, others) {
-  const command = (scores.command || `pellucid evaluate ${run.id}`).replace(/^pellucid evaluate .*\//, (text) => text);
+function draw(scores, ref, { run }, others, board) {
   const help = "With other test samples the score would be a little different. The 95 % interval says how much: two networks whose intervals overlap widely are not told apart by this test.";
   const big = Object.entries(scores.scores).map(([name, entry]) => h("div", { class: "figure" }, h("span", { class: "name" }, name), score(entry, ref(`scores,${name}`), format(name))));
   return [
-    section("On the test set", help, h("div", { class: "figures" }, big), h("p", { class: "fine" }, "Made by"), copyable(command)),
+    section("On the test set", help, h("div", { class: "figures" }, big, cost(run, board)), h("p", { class: "fine" }, "The same in a terminal"), copyable(run.commands.evaluate)),
+    board.seeds ? luck(run, board.seeds) : null,
     scores.scores.accuracy && others.length ? beside(scores, ref, run, others) : null,
     scores.per_class ? perClass(scores, ref) : null,
   ];
+}
+
+/** What the score cost. */
+function cost(run, { seconds, parameters }) {
+  const figure = (name, value) => h("div", { class: "figure" }, h("span", { class: "name" }, name), h("span", { class: "score" }, h("b", {}, value)));
+  return [
+    figure("parameters", number(parameters, `${run.id}/board[parameters]`, "int")),
+    figure("training time", seconds === null ? "not kept" : number(seconds, `${run.id}/board[seconds]`, "time")),
+  ];
+}
+
+/** The same setting with other seeds. */
+function luck(run, { runs, scores }) {
+  const rows = Object.entries(scores).map(([name, spread]) => {
+    const at = (key) => number(spread[key], `${run.id}/board[seeds,scores,${name},${key}]`, key === "n" ? "int" : format(name));
+    return [name, at("n"), at("low"), at("median"), at("high")];
+  });
+  const help = "A seed decides the first weights, the order of the samples and what is left to chance. A difference between two settings that is smaller than the spread of one setting says nothing.";
+  return section("With other seeds", help, table("Scores of the runs that differ in the seed only", ["score", "seeds", "lowest", "median", "highest"], rows), h("p", { class: "fine" }, `The tested runs of this setting, one for each seed: ${runs.join(", ")}.`));
 }
 
 /** What others published on the same test set, the best first, and where this run stands among them. */

@@ -3,10 +3,11 @@ import { decode } from "../api.js";
 import { h, put, section, svg } from "../dom.js";
 import "../elements/p-bars.js";
 import { number } from "../elements/p-number.js";
-import { ask, button, choice, latest, slider } from "../lens.js";
+import { ask, button, choice, slider } from "../lens.js";
 import { written } from "../numbers.js";
 import { sampler } from "../sampler.js";
 import "../trace.js";
+import { terms } from "./terms.js";
 
 const CURVE = { width: 420, height: 220, left: 34, bottom: 28, top: 8 };
 const MOST_LOSS = 6;
@@ -15,33 +16,34 @@ const MOST_LOSS = 6;
 export async function mount(element, context) {
   const state = { changed: {}, temperature: 1, target: null };
   const body = h("div", { class: "softmax" });
-  const sample = sampler(context, () => ((state.changed = {}), (state.target = null), rows.clear(), load()));
   const controls = h("div", { class: "row controls" });
   const curve = svg("svg", { viewBox: `0 0 ${CURVE.width} ${CURVE.height}`, role: "img", class: "loss-curve" });
   const loss = h("div", { class: "said-loss", "aria-live": "polite" });
-  const rows = new Map();
-  const load = latest(async () => {
+  let moves = [];
+  let rows = null;
+  const sample = sampler(context, show, { onchange: () => (Object.assign(state, { changed: {}, target: null }), (rows = null)) });
+  const { load } = sample;
+  async function show() {
     const given = [state.temperature, ...Object.entries(state.changed).map(([i, v]) => `${i}=${v}`)].join(";");
     const found = await ask(context.run.id, "softmax", { sample: sample.sample, target: state.target, given });
     state.target = found.target;
     draw(found);
-  });
+  }
   const temperature = slider("temperature", { min: 0.1, max: 10, step: 0.1, value: 1, format: (v) => v.toFixed(1), oninput: (v) => ((state.temperature = v), load()) });
 
   function draw(found) {
-    const blocks = Object.fromEntries(["given", "scores", "shifted", "exponentials", "probabilities", "gradient"].map((name) => [name, decode(found[name])]));
+    const blocks = Object.fromEntries(["given", "scores", "shifted", "exponentials", "probabilities", "gradient"].map((name) => {
+      const { values, ref } = decode(found[name]);
+      return [name, { values, ref, refOf: (i) => `${ref}[${i}]` }];
+    })); // prettier-ignore
     const one = (name) => { const { values, ref } = decode(found[name]); return number(values[0], ref, "g6", "float32"); }; // prettier-ignore
-    if (!rows.size) build(found, blocks);
-    let sum = 0;
-    found.classes.forEach((name, i) => {
-      const row = rows.get(i);
-      for (const [part, cell] of Object.entries(row.cells)) cell.show(blocks[part].values[i], `${blocks[part].ref}[${i}]`);
-      row.fill.style.setProperty("width", `${100 * blocks.probabilities.values[i]}%`);
-      row.node.classList.toggle("marked", i === found.target);
-      if (!(i in state.changed)) row.move.set(Number(blocks.given.values[i].toFixed(2)));
-      row.move.node.classList.toggle("moved", i in state.changed);
-      sum += blocks.probabilities.values[i];
+    if (!rows) build(found);
+    rows.show(blocks, found.target);
+    moves.forEach((move, i) => {
+      if (!(i in state.changed)) move.set(Number(blocks.given.values[i].toFixed(2)));
+      move.node.classList.toggle("moved", i in state.changed);
     });
+    const sum = blocks.probabilities.values.reduce((a, b) => a + b, 0);
     const sums = h("p", { class: "sums numbers" }, "largest score ", one("largest"), "; sum of the exponentials ", one("total"), "; sum of the probabilities ", number(sum, `sum(${blocks.probabilities.ref})`, "g7"));
     put(totals, sums);
     const p = blocks.probabilities.values[found.target];
@@ -50,17 +52,10 @@ export async function mount(element, context) {
     put(controls, choice("true class", found.classes.map((name, i) => [i, name]), found.target, (i) => ((state.target = Number(i)), load())), temperature.node, button("The network's own scores", () => ((state.changed = {}), (state.temperature = 1), temperature.set(1), load())));
   }
   const totals = h("div");
-  function build(found, blocks) {
-    const head = ["class", "move its score", "score / T", "minus the largest", "exponential", "probability", "as a bar", "slope of the loss"];
-    const lines = found.classes.map((name, i) => {
-      const cells = Object.fromEntries(["scores", "shifted", "exponentials", "probabilities", "gradient"].map((part) => [part, number(0, `${blocks[part].ref}[${i}]`, part === "probabilities" ? "g4" : "g4", "float32")]));
-      const move = slider(`score of ${name}`, { min: -15, max: 15, step: 0.05, value: 0, format: (v) => v.toFixed(2), oninput: (v) => ((state.changed[i] = v), load()) });
-      const fill = h("span", { class: "fill" });
-      const node = h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "mover" }, move.node), h("td", {}, cells.scores), h("td", {}, cells.shifted), h("td", {}, cells.exponentials), h("td", {}, cells.probabilities), h("td", { class: "wide" }, h("span", { class: "track", "aria-hidden": "true" }, fill)), h("td", {}, cells.gradient));
-      rows.set(i, { cells, fill, node, move });
-      return node;
-    });
-    put(body, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "softmax, term by term" }, h("table", { class: "steps-table" }, h("caption", { class: "unseen" }, "softmax, term by term"), h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, lines))), totals);
+  function build(found) {
+    moves = found.classes.map((name, i) => slider(`score of ${name}`, { min: -15, max: 15, step: 0.05, value: 0, format: (v) => v.toFixed(2), oninput: (v) => ((state.changed[i] = v), load()) }));
+    rows = terms("class", found.classes, { first: ["move its score", moves.map(({ node }) => node)], last: { gradient: "slope of the loss" } });
+    put(body, rows.node, totals);
   }
   const help = "The score is divided by the temperature T, the largest score is taken away (so that nothing overflows; it changes no result), each is raised to a power of e, and divided by the sum of all. A high temperature makes the network unsure, a low one surer.";
   const why = "The loss is small where the network gives the true class a high probability, and grows without limit towards 0. Its slope by each score is the probability, minus 1 for the true class: that is what training passes back.";

@@ -1,7 +1,8 @@
 /** Train: choose a setting, change what you like, start. */
 import { copyable } from "../copy.js";
 import { h, put, section } from "../dom.js";
-import { changes, clear, command, control, refuse } from "../form.js";
+import { changes, clear, control, refuse } from "../form.js";
+import { latest } from "../lens.js";
 import { failure } from "../problem.js";
 import { format } from "../router.js";
 
@@ -41,7 +42,13 @@ async function draw(place, context, setting) {
   }
   const line = h("div", {});
   const problem = h("div", {});
-  const changed = () => put(line, copyable(command(task.name, setting, fields, changes(fields, form))));
+  const changed = latest(async () => {
+    try {
+      put(line, copyable((await api.command(task.name, setting, changes(fields, form))).command));
+    } catch (error) {
+      put(line, h("p", { class: "fine" }, error.message));
+    }
+  });
   const button = h("button", { type: "submit" }, "Start training");
   const form = h("form", { novalidate: true, onsubmit: begin }, parts(fields, changed), section("The same in a terminal", null, line), problem, h("p", { class: "start" }, button));
 
@@ -61,7 +68,7 @@ async function draw(place, context, setting) {
     }
   }
   put(place, form);
-  changed();
+  await changed();
 }
 
 function parts(fields, changed) {

@@ -7,15 +7,20 @@ import { done } from "./evaluation.js";
 const FILES = [
   ["report", "report.html", "Report", "one page that needs nothing else; testing writes it"],
   ["onnx", "model.onnx", "ONNX file", "for any ONNX runtime, checked against the original"],
+  ["weights", "weights.zip", "Weights and settings", "safetensors and JSON; unpacked, a folder that is a run"],
   ["card", "card", "Model card", "data, licence, command, scores, limits"],
 ];
+const BODIES = {
+  image: "-H 'Content-Type: image/png' --data-binary @photo.png",
+  text: `-H 'Content-Type: application/json' -d '{"text": "a text"}'`,
+};
 
 /** @param {any} context */
 export function takeaway(context) {
   const { run, task, api } = context;
   const downloads = h("dl", { class: "facts downloads" });
   draw();
-  return h("div", { class: "columns" }, section("From elsewhere", "The studio's own requests work from any program on this computer.", lines(context)), section("Take it with you", null, downloads));
+  return h("div", { class: "columns" }, section("From elsewhere", "The studio's own requests work from any program on this computer.", lines(context)), section("Take it with you", null, downloads, h("h3", {}, "The unpacked weights in Python"), copyable(run.commands.unpacked, "Copy the Python lines for the weights")));
 
   function draw(found = run) {
     const files = (file) => api.address("runs", found.id, file);
@@ -42,20 +47,15 @@ export function takeaway(context) {
 
   function lines() {
     const where = new URL(api.address("runs", run.id, "predict"), document.baseURI).href;
-    const name = run.released ? run.id.replace(/^zoo\./, "").replace(".", "/") : `runs/${run.id}`;
-    const bodies = {
-      image: ["-H 'Content-Type: image/png' --data-binary @photo.png", "photo.png"],
-      text: [`-H 'Content-Type: application/json' -d '{"text": "..."}'`, '"a text"'],
-    };
-    const [body, given] = bodies[task.takes] ?? [`-H 'Content-Type: application/json' -d '{"sample": "valid:0"}'`, "valid:0"];
+    const body = BODIES[task.takes] ?? `-H 'Content-Type: application/json' -d '{"sample": "valid:0"}'`;
     return [
       h("h3", {}, "curl"),
       copyable(`curl -H "Authorization: Bearer $TOKEN" ${body} ${where}`, "Copy the curl line"),
       h("p", { class: "fine" }, "TOKEN is what stands after #token= in the address that the studio printed when it started."),
       h("h3", {}, "Terminal"),
-      copyable(`pellucid predict ${name} ${given}`),
+      copyable(run.commands.predict),
       h("h3", {}, "Python"),
-      copyable(`import pellucid\nprint(pellucid.predict("${name}", ${given.startsWith('"') ? given : `"${given}"`}).text)`, "Copy the Python lines"),
+      copyable(run.commands.python, "Copy the Python lines"),
     ];
   }
 }

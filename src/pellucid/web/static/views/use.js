@@ -2,8 +2,10 @@
 import { decode } from "../api.js";
 import { h, put, section } from "../dom.js";
 import "../elements/p-bars.js";
+import { number } from "../elements/p-number.js";
 import { giving } from "../giving.js";
 import { looks } from "../looks.js";
+import { looksOf, paintPixels } from "../paint.js";
 import { failure } from "../problem.js";
 import { speaker } from "../speaking.js";
 import { takeaway } from "./takeaway.js";
@@ -38,7 +40,7 @@ export default {
     };
     const input = giving(context, ask);
     input.append(way);
-    put(element, h("div", { class: "columns" }, input, section("Its answer", "The bars are probabilities; together they make one. The score beside each is what the network computed before softmax.", place)), takeaway(context));
+    put(element, h("div", { class: "columns" }, input, section("Its answer", context.task.gives === "classes" ? "The bars are probabilities; together they make one. The score beside each is what the network computed before softmax." : null, place)), takeaway(context));
     if (context.sample) await ask({ sample: context.sample });
     else put(place, nothing());
   },
@@ -49,7 +51,7 @@ const nothing = () => h("p", { class: "fine" }, "Nothing given yet.");
 function answer(found, context) {
   const { text, probabilities, logits, ...others } = found.answer;
   const parts = [h("p", { class: "said" }, text || "No answer.")];
-  if (probabilities && Object.keys(probabilities).length) parts.push(bars(probabilities, logits, found));
+  if (probabilities && Object.keys(probabilities).length) parts.push(bars(probabilities, logits ?? {}, found, context.run.facts.classes ?? []));
   if (others.hypotheses) {
     parts.push(looks(others, found));
     for (const name of ["source", "pieces", "attention", "hypotheses"]) delete others[name];
@@ -64,14 +66,16 @@ function stages(found) {
   return found.stages?.length ? [h("h3", {}, found.stages.length > 1 ? "On its way to the network" : "As the network got it"), h("ul", { class: "gallery stages" }, found.stages.map(stage))] : [];
 }
 
-function bars(probabilities, logits, found) {
-  const names = Object.keys(probabilities);
+function bars(probabilities, logits, found, classes) {
+  // in the order of the classes: an object has the names that are whole numbers first
+  const names = classes.length && classes.every((name) => name in probabilities) ? classes : Object.keys(probabilities);
   const order = names.map((name, i) => ({ name, i, value: probabilities[name] }));
   const most = order.reduce((a, b) => (b.value > a.value ? b : a));
   const shown = names.length <= SHOWN ? order : order.sort((a, b) => b.value - a.value).slice(0, SHOWN);
   const base = found.output?.ref ?? found.sample;
   const chart = h("p-bars");
-  chart.show(shown.map(({ name, i, value }) => ({ name, value, ref: `softmax(${base})[0,${i}]`, mark: name === most.name })), { title: "probability of each class", most: 1, format: "percent2" });
+  const score = (name, i) => (name in logits ? h("small", {}, " score ", number(logits[name], `${base}[${i}]`, "g4", "float32")) : null);
+  chart.show(shown.map(({ name, i, value }) => ({ name, value, ref: `softmax(${base})[${i}]`, mark: name === most.name, note: score(name, i) })), { title: "probability of each class", most: 1, format: "percent2" });
   return chart;
 }
 
@@ -85,15 +89,9 @@ function stage(block) {
 
 function picture(block) {
   const { values, shape } = decode(block);
-  const [height, width, channels = 1] = shape;
+  const [height, width] = shape;
   const top = values instanceof Uint8Array ? 255 : values.reduce((a, b) => Math.max(a, b), 1e-9);
   const canvas = h("canvas", { width, height, role: "img", "aria-label": `${block.name}: ${height} by ${width} values`, "data-ref": block.ref });
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(width, height);
-  for (let p = 0; p < height * width; p++) {
-    const at = (k) => (255 * values[p * channels + (channels > 2 ? k : 0)]) / top;
-    image.data.set([at(0), at(1), at(2), 255], 4 * p);
-  }
-  context.putImageData(image, 0, 0);
+  paintPixels(canvas, looksOf({ values, shape }, top));
   return canvas;
 }

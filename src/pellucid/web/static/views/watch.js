@@ -34,6 +34,7 @@ class Cockpit {
     this.drawn = 0;
     this.parts = Object.fromEntries(["head", "alarm", "figures", "scores", "line", "moment", "layers", "settings"].map((name) => [name, h("div", { class: `cockpit-${name}` })]));
     this.values = {};
+    this.notes = {}; // beside the values, by the same names
     this.loss = h("p-curve");
     this.rate = h("p-curve");
     put(element, this.parts.alarm, h("section", { class: "panel" }, this.parts.head, this.parts.figures), this.lossPanel(), this.parts.line, this.parts.moment, this.parts.scores, this.parts.layers, this.parts.settings);
@@ -73,9 +74,10 @@ class Cockpit {
   }
 
   status(status) {
-    const before = this.run.status;
+    const stands = ({ status, jobs }) => `${status} ${jobs?.train?.state}`;
+    const before = stands(this.run);
     this.run = { ...this.run, ...status };
-    if (before !== this.run.status || (status.task && !this.run.training)) {
+    if (before !== stands(this.run) || (status.task && !this.run.training)) {
       this.head();
       this.context.refresh().catch(() => {});
       this.learn().catch(() => {});
@@ -101,8 +103,10 @@ class Cockpit {
     }[run.status];
     const next = run.status === "finished" ? h("a", { class: "button", href: this.context.link({ step: "test", view: null }) }, "Test it") : null;
     this.bar = h("progress", { max: run.steps || 1, value: run.step || 0, "aria-label": "steps done" });
-    const stands = { paused: "Its state is saved; it goes on exactly where it was.", stopped: run.message ?? "It ended before anything was saved." };
-    const note = stands[run.status] ? h("span", { class: "fine" }, stands[run.status]) : null;
+    const ended = { paused: "Its state is saved; it goes on exactly where it was.", stopped: "It ended before anything was saved." }[run.status];
+    const failed = ended && run.jobs?.train?.state === "failed";
+    const note = ended && !failed ? h("span", { class: "fine" }, ended) : null;
+    put(this.parts.alarm, failed ? h("p", { class: "alarm", role: "alert" }, run.jobs.train.message) : null);
     this.problem = h("div", {});
     put(this.parts.head, h("div", { class: "row" }, h("div", { role: "status" }, h("h2", {}, words[run.status] ?? run.status)), this.bar, buttons, next, note), this.problem);
   }
@@ -145,9 +149,6 @@ class Cockpit {
     this.look();
     this.bar.max = run.steps || 1;
     this.bar.value = log.steps.at(-1) ?? run.step ?? 0;
-    const bad = log.bad;
-    const shown = this.parts.alarm.childElementCount > 0;
-    if (bad !== null && !shown) put(this.parts.alarm, h("p", { class: "alarm", role: "alert" }, "The loss stopped being a number at step ", number(bad, `${run.id}/progress.jsonl[step]`, "int"), ". The weights from then on are useless. A smaller learning rate or --clip 1 usually helps."));
   }
 
   scoreLine(name, title = name) {
@@ -213,7 +214,8 @@ class Cockpit {
   figures() {
     const { log, run } = this;
     const last = log.steps.length - 1;
-    if (last < 0) return put(this.parts.figures, h("p", { class: "waiting" }, run.released ? "A released model comes without the log of its training." : "Waiting for the first steps ..."));
+    if (last < 0 && run.status === "running") return put(this.parts.figures, h("p", { class: "waiting" }, "Waiting for the first steps ..."));
+    if (last < 0) return put(this.parts.figures, h("p", { class: "fine" }, run.released ? "A released model comes without the log of its training." : "No step was made."));
     const pace = secondsPerStep(log);
     const speed = `${run.id}/speed.jsonl[seconds]`;
     const left = run.steps && pace && run.status === "running" ? (run.steps - log.steps[last]) * pace : null;
@@ -231,9 +233,12 @@ class Cockpit {
   figure(name, value, ref, format, note = null) {
     if (!this.values[name]) {
       this.values[name] = number(value, ref, format);
+      this.notes[name] = h("small");
       if (!this.parts.figures.querySelector(".figures")) put(this.parts.figures, h("div", { class: "figures" }));
-      this.parts.figures.querySelector(".figures").append(h("div", { class: "figure" }, h("span", { class: "name" }, name), h("span", { class: "score" }, h("b", {}, this.values[name]), h("small", {}, " ", note))));
+      this.parts.figures.querySelector(".figures").append(h("div", { class: "figure" }, h("span", { class: "name" }, name), h("span", { class: "score" }, h("b", {}, this.values[name]), " ", this.notes[name])));
     }
+    const known = this.notes[name].textContent;
+    if (h("small", {}, note).textContent !== known) put(this.notes[name], note);
     this.values[name].show(value, ref, { format });
   }
 }

@@ -5,6 +5,7 @@ import { h, put, section } from "../dom.js";
 import "../elements/p-grid.js";
 import { number } from "../elements/p-number.js";
 import { ask, choice, plane, slider } from "../lens.js";
+import { looksOf, paintPixels } from "../paint.js";
 import { sampler } from "../sampler.js";
 import { extent } from "../series.js";
 import { trace } from "../trace.js";
@@ -19,7 +20,7 @@ const SAYS = {
 /** Draw the view. @returns what takes it away again */
 export async function mount(element, context) {
   const state = { opacity: Number(context.state.opacity ?? 0.7), target: null, found: null };
-  const sample = sampler(context, () => ((state.target = null), load()));
+  const sample = sampler(context, show, { onchange: () => (state.target = null) });
   const controls = h("div", { class: "row controls" });
   const said = h("p", { class: "numbers" });
   const list = h("div", { class: "whys" });
@@ -27,18 +28,18 @@ export async function mount(element, context) {
   const opacity = slider("opacity of the map", { min: 0, max: 1, step: 0.05, value: state.opacity, format: (v) => `${Math.round(100 * v)} %`, oninput: (v) => ((state.opacity = v), context.setState({ opacity: v }), painters.forEach((paint) => paint(v))) });
   put(element, sample.node, controls, said, list);
 
-  async function load() {
+  async function show() {
     const found = (state.found = await ask(context.run.id, "explain", { sample: sample.sample, target: state.target }));
     const name = found.classes[found.target];
     const probabilities = decode(found.probabilities);
-    const answer = found.classes.indexOf(found.answer);
+    const answer = probabilities.values.indexOf(Math.max(...probabilities.values)); // in words it may be "not sure"
     put(said, "It says ", h("b", { class: "class" }, found.answer), " (", number(probabilities.values[answer], `${probabilities.ref}[${answer}]`, "percent1", "float32"), `). Explained is the class ${name}.`);
-    put(controls, choice("explain the class", found.classes.map((text, i) => [i, text]), found.target, (i) => ((state.target = Number(i)), load())), opacity.node);
+    put(controls, choice("explain the class", found.classes.map((text, i) => [i, text]), found.target, (i) => ((state.target = Number(i)), sample.load())), opacity.node);
     painters.length = 0;
     put(list, found.methods.map((method) => card(method, found, painters, name)));
     painters.forEach((paint) => paint(state.opacity));
   }
-  await load();
+  await sample.load();
 }
 
 function card(method, found, painters, name) {
@@ -55,7 +56,7 @@ function card(method, found, painters, name) {
 /** The map over the picture; the slider says how much of each is seen. */
 function overlay(title, block, sample, painters, label) {
   const map = plane(block);
-  const raw = plane(sample);
+  const picture = looksOf(decode(sample));
   const canvas = h("canvas", { width: map.columns, height: map.rows, role: "img", class: "overlay", "data-ref": block.ref });
   const range = extent(map.values) ?? [0, 1];
   const scale = range[0] < 0 ? "diverging" : "viridis";
@@ -63,13 +64,11 @@ function overlay(title, block, sample, painters, label) {
   const peak = map.values.reduce((best, value, i) => (value > map.values[best] ? i : best), 0);
   canvas.setAttribute("aria-label", `${label}: strongest at row ${Math.floor(peak / map.columns)}, column ${peak % map.columns}`);
   painters.push((opacity) => {
-    const image = new ImageData(map.columns, map.rows);
-    map.values.forEach((value, i) => {
-      const over = colour(scale, (value - low) / (high - low));
-      const under = raw.values[i];
-      image.data.set([...over.map((part) => opacity * part + (1 - opacity) * under), 255], 4 * i);
+    paintPixels(canvas, (r, c) => {
+      const over = colour(scale, (map.values[r * map.columns + c] - low) / (high - low));
+      const under = picture(r, c);
+      return over.map((part, k) => opacity * part + (1 - opacity) * under[k]);
     });
-    canvas.getContext("2d").putImageData(image, 0, 0);
   });
   return h("figure", {}, canvas, h("figcaption", {}, title));
 }
