@@ -51,6 +51,7 @@ VIEWS = {  # name of the picture -> where it is in the studio
     "kernel": f"digits/{CNN}/explain/kernel?sample=valid:12",
     "dilated": f"speech/{SPEECH}/explain/kernel?sample=valid:3&layer=layers.4.convolution&unit=3&position=40",
     "softmax": f"digits/{CNN}/explain/softmax?sample=valid:12",
+    "next": "translation/zoo.translation.de-en/explain/next?sample=valid:3&place=2",
     "why": f"digits/{CNN}/explain/why?sample=valid:12",
     "play": f"sketches/{FIFTEEN}/use/play?words=cat,dog",
     "match": "atari/catch/use/match?rate=15",
@@ -182,16 +183,21 @@ def cat() -> list[list[list[float]]]:
 def served(folder: Path, runs: set[str]) -> Iterator[str]:
     """Serve a studio over a folder with those trainings that the pictures need; yield its address."""
     pellucid = [sys.executable, "-m", "pellucid"]
+    environment = {**os.environ, "PYTHONPATH": str(DOCS.parent / "src")}
     trained = {"first": ["digits"], "catch": ["atari", "--setting", "tiny", "--steps", "1000"]}
     for run in trained.keys() & runs:
         words = ["train", *trained[run], "--out", f"runs/{run}", "--quiet"]
-        subprocess.run([*pellucid, *words], cwd=folder, check=True)
+        subprocess.run([*pellucid, *words], cwd=folder, env=environment, check=True)
     words = ["studio", "--port", "0", "--token", TOKEN, "--no-browser"]
-    process = subprocess.Popen([*pellucid, *words], cwd=folder, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*pellucid, *words], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
-    yield process.stdout.readline().split("#")[0]
-    process.terminate()
-    process.wait()
+    try:
+        yield process.stdout.readline().split("#")[0]
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def save(png: bytes, name: str) -> None:

@@ -22,7 +22,8 @@ def test_every_picture_of_the_tour_is_one_that_the_script_makes_and_the_page_sho
 
 def test_every_view_of_the_studio_has_a_picture():
     listed = STATIC.joinpath("views.js").read_text().split("export const views = [")[1]
-    names = {line.strip(" ,") for line in listed.splitlines() if line.strip().endswith(",")}
+    lines = [line.strip(" ,") for line in listed.splitlines() if line.strip().endswith(",")]
+    names = {line for line in lines if not line.startswith("...")}  # those are of runs that are damaged
     assert {place.split("/")[3].split("?")[0] for place in views().values()} == names
 
 

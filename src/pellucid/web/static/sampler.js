@@ -14,13 +14,13 @@ import { failure } from "./problem.js";
 export function sampler(context, show, { onchange = () => {}, beside = null } = {}) {
   const { takes } = context.task;
   let sample = context.sample ?? "valid:0";
-  let count = Infinity; // until the server has said how many there are
+  let count = Infinity;
   const input = h("input", { type: "number", min: 0, step: 1, class: "short", "aria-label": "number of the validation sample" });
   const own = h("span", { class: "own" });
   const wrong = h("div");
   input.addEventListener("change", () => input.value !== "" && go(Math.floor(Number(input.value))));
   const number = () => (sample.startsWith("valid:") ? Number(sample.slice(6)) : 0);
-  const go = (index) => choose(`valid:${Math.max(0, Math.min(count - 1, index))}`);
+  const go = (index) => counted.then(() => choose(`valid:${Math.max(0, Math.min(count - 1, index))}`));
   const any = button("any", () => go(Math.floor(Math.random() * count)), { class: "quiet small", disabled: true });
   const row = h(
     "div",
@@ -35,7 +35,8 @@ export function sampler(context, show, { onchange = () => {}, beside = null } = 
   );
   const load = guarded(show);
   tell("");
-  ask(runOf(context).id, "valid").then(({ samples }) => {
+  /** How many there are; nothing is chosen before that is known. */
+  const counted = ask(runOf(context).id, "valid").then(({ samples }) => {
     [count, input.max, any.disabled] = [samples, String(samples - 1), false];
   }, () => {}); // what is wrong with the data, the view says
 
