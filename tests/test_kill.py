@@ -85,7 +85,17 @@ def test_killed_at_random_moments_a_run_ends_byte_identical(commands, flags):
     print(f"{kills} kills in {runs} runs, seed {SEED}")
 
 
-@pytest.mark.parametrize("defect", [None, *sorted(DEFECTS.keys() - {"sync_slowly"})])
+@pytest.mark.parametrize(
+    "defect",
+    [
+        None,
+        "forget_the_optimizer",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in sorted(DEFECTS.keys() - {"sync_slowly", "forget_the_optimizer"})
+        ),
+    ],
+)
 def test_the_comparison_sees_whatever_is_not_restored_and_nothing_else(commands, defect):
     expected, run = whole(commands, FLAGS, defect=defect), commands.folder / "run"
     first = go(commands, run, FLAGS, defect=defect)

@@ -91,21 +91,21 @@ def meet(tmp_path, monkeypatch, capfd):
         signal.signal(number, handler)
 
 
-def test_each_sample_is_evaluated_once_by_one_two_or_three_processes(meet):
-    said = {count: meet(count, MEMBER).split("sum") for count in (1, 2, 3)}
+def test_each_sample_is_evaluated_once_by_one_or_three_processes(meet):
+    said = {count: meet(count, MEMBER).split("sum") for count in (1, 3)}
     assert said[1][0] == f"{torch.Size([199, 10])} {torch.Size([1, 10])} True False\n"
-    assert said[2][0] == said[1][0] == said[3][0]
-    assert float(said[2][1]) == pytest.approx(float(said[1][1]), rel=1e-6)
+    assert said[3][0] == said[1][0]
     assert float(said[3][1]) == pytest.approx(float(said[1][1]), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_what_a_normalisation_measured_in_the_first_process_counts_in_all(meet):
     alone, together = (float(meet(count, NORMALISED)) for count in (1, 2))
     assert together == pytest.approx(alone, rel=1e-6)
 
 
 def test_two_processes_reach_the_weights_of_one(commands, tmp_path):  # noqa: F811
-    # the fourth batch of an epoch has one sample, for two
+    # the last batch of an epoch has 33 samples: 17 for one process, 16 for the other
     flags = [*FLAGS, "--averaged", "2", "--limit", "97", "--steps", "12"]
     one = commands.start("train", *flags, "--out", tmp_path / "one")
     two = commands.start("train", *flags, "--processes", "2", "--out", tmp_path / "two")

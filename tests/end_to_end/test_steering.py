@@ -14,11 +14,8 @@ HEADING = "() => document.activeElement.localName === 'h1' && document.activeEle
     "view",
     [
         "look/pixels",
-        "look/flatten",
         "train/gradient",
-        "explain/layers",
         "explain/kernel",
-        "explain/softmax",
         "explain/why",
     ],
 )
